@@ -1,0 +1,139 @@
+#pragma once
+// The configuration: every key, its default, and where its value came from. Pure: files and the
+// environment are read by the caller.
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "tally/parse.hpp"
+#include "tally/result.hpp"
+#include "tally/series.hpp"
+
+namespace tally {
+
+/// A UDP address to listen on: "127.0.0.1:8125", "[::1]:8125", "localhost:8125" (both loopbacks),
+/// "*:8125" or ":8125" (all addresses, v4 and v6).
+struct ListenAddress {
+  std::string host;  ///< an IP literal, "localhost" or "*"
+  std::uint16_t port = 8125;
+
+  friend bool operator==(const ListenAddress&, const ListenAddress&) = default;
+};
+
+/// The effective configuration. The default-constructed value is the built-in default, which
+/// conf/tallyd.toml spells out; a test proves that they are equal.
+struct Config {
+  struct Flush {
+    std::chrono::milliseconds interval = std::chrono::seconds(10);
+    std::vector<double> percentiles = {50, 75, 95, 99, 99.9};  ///< ascending, unique
+    friend bool operator==(const Flush&, const Flush&) = default;
+  } flush;
+
+  struct Listen {
+    std::vector<ListenAddress> udp = {{"127.0.0.1", 8125}, {"::1", 8125}};
+    std::uint64_t receive_buffer = 32 << 20;  ///< bytes, asked of the kernel
+    std::uint32_t workers = 1;                ///< receive threads, 1 .. 64
+    friend bool operator==(const Listen&, const Listen&) = default;
+  } listen;
+
+  struct Limits {
+    std::uint64_t series = 1'000'000;
+    LineLimits line;  ///< name_bytes, tag_bytes, tags
+    std::uint64_t set_members = 4096;
+    friend bool operator==(const Limits&, const Limits&) = default;
+  } limits;
+
+  struct Gauges {
+    std::chrono::milliseconds ttl = std::chrono::hours(1);  ///< 0 is for ever
+    friend bool operator==(const Gauges&, const Gauges&) = default;
+  } gauges;
+
+  /// As written: "auto" for the host tag is resolved by the daemon (uv_os_gethostname), an empty
+  /// value leaves the tag out. Sorted by key.
+  std::vector<StaticTag> tags = {{"host", "auto"}};
+
+  struct Output {
+    std::string prefix;
+    friend bool operator==(const Output&, const Output&) = default;
+  } output;
+
+  struct Influxdb {
+    std::string url = "http://127.0.0.1:8086";  ///< "" writes each window to standard output
+    std::string database = "metric";
+    bool create_database = true;
+    std::string retention_policy;
+    std::string username;
+    std::string password;       ///< never printed
+    std::string password_file;  ///< read by the daemon, again after each 401
+    std::chrono::milliseconds timeout = std::chrono::seconds(10);
+    bool gzip = true;
+    std::string ca_file;
+    std::string proxy;
+    friend bool operator==(const Influxdb&, const Influxdb&) = default;
+  } influxdb;
+
+  struct Log {
+    std::string level = "info";  ///< trace debug info warning error off
+    friend bool operator==(const Log&, const Log&) = default;
+  } log;
+
+  friend bool operator==(const Config&, const Config&) = default;
+};
+
+/// One key of the configuration, as users write it: "flush.interval".
+struct KeyInfo {
+  std::string_view key;
+  std::string_view meaning;  ///< unit, reason, trade-off in one line, as in conf/tallyd.toml
+};
+
+/// Every key, in the order of the shipped file. `tags.*` is one entry, "tags".
+const std::vector<KeyInfo>& config_keys();
+
+/// Where each value came from, by key: "default", "/etc/tallyd/tallyd.toml:3",
+/// "TALLYD_FLUSH_INTERVAL",
+/// "--set". Keys that are not in the map are at their default.
+using Origins = std::map<std::string, std::string, std::less<>>;
+
+struct ConfigSources {
+  std::string file_name;  ///< for messages; "" if there is no file
+  std::string file_text;
+  std::vector<std::pair<std::string, std::string>> environment;  ///< TALLYD_<SECTION>_<KEY>, value
+  std::vector<std::string>
+      sets;  ///< "flush.interval=1s", in order; a value that is no TOML is a string
+};
+
+struct LoadedConfig {
+  Config config;
+  Origins origins;
+};
+
+/// Reads the sources in their order (defaults, file, environment, sets); later ones win. An unknown
+/// key, a wrong type or a value out of range is an error that names the place
+/// (`file:line:column: `, `TALLYD_X: `, `--set x: `), what is allowed and the nearest known key.
+/// Nothing is half-applied.
+Result<LoadedConfig> load_config(const ConfigSources& sources);
+
+/// As `load_config` with one file only.
+Result<Config> parse_config(std::string_view text, std::string_view file_name = "tallyd.toml");
+
+/// The effective config as TOML that `parse_config` reads back to the same value; each line ends
+/// with its origin as a comment. The password is shown as "********" in a comment, never in clear.
+std::string config_to_toml(const LoadedConfig& loaded);
+
+/// "10s", "100ms", "1h", "5m", "0" -> a duration; "1.5s" too. Units: ms s m h d.
+Result<std::chrono::milliseconds> parse_duration(std::string_view text);
+std::string duration_to_string(std::chrono::milliseconds duration);
+
+/// "32MiB", "4096", "64KiB", "1GiB", "10MB" -> bytes.
+Result<std::uint64_t> parse_size(std::string_view text);
+
+/// "127.0.0.1:8125" and the other forms of ListenAddress.
+Result<ListenAddress> parse_listen_address(std::string_view text);
+std::string to_string(const ListenAddress& address);
+
+}  // namespace tally

@@ -1,0 +1,51 @@
+#pragma once
+// From a snapshot to InfluxDB's line protocol, in bounded payloads. Pure.
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tally/payload.hpp"
+#include "tally/series.hpp"
+#include "tally/snapshot.hpp"
+
+namespace tally {
+
+/// What is written around a series' own name and tags.
+struct Naming {
+  std::string prefix;  ///< in front of every measurement
+  std::vector<StaticTag>
+      static_tags;  ///< on every point, sorted by key; a metric's own tag of that key wins
+};
+
+struct PayloadLimits {
+  std::size_t bytes_max = 1 << 20;  ///< of a body; a single longer line goes alone
+  std::size_t lines_max = 5000;
+};
+
+/// Encodes a window in the native naming: `count_request.count` with `count` and `rate`,
+/// `response_time.timer` with `count mean min max sum stddev p50 ..`, `x.histogram`,
+/// `x.distribution`, `x.gauge` with `value`, `x.set` with `count`.
+///
+/// One snapshot entry is one line is one point. All fields are floats. Stamps are in whole seconds
+/// if span.start and span.interval are, else in milliseconds. A field that is not finite is left
+/// out. Payloads are in order and not empty; their ids are 0.
+std::vector<Payload> encode_influx(const Snapshot& snapshot, const Naming& naming,
+                                   const PayloadLimits& limits = {});
+
+/// The field of a percentile: 50 -> p50, 99.9 -> p999, 99.95 -> p9995. REQUIRES: from 0.0001, as the
+/// config allows, to 100: below, the shortest decimal has an exponent.
+std::string percentile_field(double percent);
+
+/// Appends a double in the shortest form that reads back to the same double, as line protocol takes
+/// it: 1000000 (not 1e+06), 0.1, -3.5e-07, 1e+21. REQUIRES: finite.
+void append_number(std::string& out, double value);
+
+/// Appends a measurement name: ',' and ' ' escaped by a backslash ('=' must not be).
+void append_measurement(std::string& out, std::string_view text);
+
+/// Appends a tag key, tag value or field key: ',', '=' and ' ' escaped by a backslash.
+void append_key(std::string& out, std::string_view text);
+
+}  // namespace tally

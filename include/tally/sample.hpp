@@ -1,0 +1,104 @@
+#pragma once
+// A sample is one parsed value, a refusal one line that was not taken, a batch all of both that a
+// datagram held. They borrow the datagram's bytes: keep the datagram until you are done with them.
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tally {
+
+/// What a StatsD line counts, times or sets. The kind is part of a series' identity: a counter and
+/// a timer of one name never meet.
+enum class Kind : std::uint8_t { counter, gauge, timer, histogram, distribution, set };
+inline constexpr std::size_t kind_count = 6;
+
+/// "counter", "gauge", "timer", "histogram", "distribution", "set".
+std::string_view to_string(Kind kind);
+
+/// Timers, histograms and distributions are summarised alike; only their names differ.
+constexpr bool is_timer_like(Kind kind) {
+  return kind == Kind::timer || kind == Kind::histogram || kind == Kind::distribution;
+}
+
+/// One tag of a line. `bare` is a tag without a value (`|#urgent`); InfluxDB gets "true" for it.
+struct Tag {
+  std::string_view key;
+  std::string_view value;
+  bool bare = false;
+
+  friend bool operator==(const Tag&, const Tag&) = default;
+};
+
+/// One value of one series. Views point into the datagram.
+struct Sample {
+  Kind kind = Kind::counter;
+  bool is_delta = false;        ///< a gauge with a sign: `+3` and `-3` move it, `3` sets it
+  std::uint32_t first_tag = 0;  ///< its tags are Batch::tags[first_tag .. first_tag + tag_count)
+  std::uint32_t tag_count = 0;
+  std::string_view name;    ///< valid UTF-8, not empty; may hold any other byte but '\n'
+  double value = 0;         ///< finite; unused by a set. The unit is the sender's (ms for timers)
+  double rate = 1;          ///< 1e-6 .. 1; one sample stands for 1/rate. Always 1 for gauge and set
+  std::string_view member;  ///< what a set counts; not empty
+};
+
+/// Why a line, or a part of what it asked for, was not taken. Every reason is a counter.
+enum class Reason : std::uint8_t {
+  missing_value,    ///< no ':', or nothing behind it
+  missing_type,     ///< no '|', or nothing behind it
+  empty_name,       ///< nothing before the ':' (or only tags)
+  bad_value,        ///< not a finite decimal number
+  bad_rate,         ///< not a number in (0, 1], below 1e-6, given twice, or without its '@'
+  bad_timestamp,    ///< `|T` without whole seconds behind it
+  unknown_type,     ///< none of c g ms s h d
+  unsupported,      ///< an event `_e{` or a service check `_sc|`: not taken yet
+  invalid_utf8,     ///< name or tag: InfluxDB 1.x loses a whole shard over one such name
+  reserved_name,    ///< `tallyd.*` is where tallyd's own series live
+  name_too_long,    ///< limits.name_bytes
+  tag_too_long,     ///< limits.tag_bytes, a key or a value
+  too_many_tags,    ///< limits.tags
+  series_too_long,  ///< name and tags together over 4,096 bytes
+  truncated,        ///< the end of a datagram larger than the receive buffer
+  series_limit,     ///< limits.series: known series go on, this one is new
+  overflow,         ///< the sum would leave the range of a double
+};
+inline constexpr std::size_t reason_count = 17;
+
+/// The reason's name as users see it in logs, JSON and tags: "bad_value" and so on.
+std::string_view to_string(Reason reason);
+
+/// A refused line. `caret` is the offset in `line` of the byte that decided it.
+struct Refusal {
+  Reason reason;
+  std::uint32_t caret;
+  std::string_view line;
+};
+
+/// A line that was taken: its samples are Batch::samples[first .. first + count). A line is taken
+/// or refused as a whole: `a:1:x|ms` gives no sample.
+struct Line {
+  std::uint32_t first;
+  std::uint32_t count;
+  std::string_view text;
+};
+
+/// All that one datagram held, in its order. Meant to be reused: `clear` keeps the memory.
+struct Batch {
+  std::vector<Sample> samples;
+  std::vector<Tag> tags;
+  std::vector<Line> lines;
+  std::vector<Refusal> refused;
+  std::uint32_t fields_skipped = 0;      ///< unknown `|x` fields of taken lines
+  std::deque<std::string> joined_names;  ///< names that tags stood in the middle of: `a.[k=v]b`
+
+  void clear();
+  std::span<const Tag> tags_of(const Sample& sample) const {
+    return std::span(tags).subspan(sample.first_tag, sample.tag_count);
+  }
+};
+
+}  // namespace tally
