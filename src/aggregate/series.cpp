@@ -1,0 +1,119 @@
+#include "tally/series.hpp"
+
+#include <algorithm>
+
+namespace tally {
+namespace {
+
+constexpr char tag_mark = '\0';
+constexpr char value_mark = '\1';
+
+constexpr bool is_unsafe(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return byte < 0x20 || byte == 0x7f || c == '\\';
+}
+
+void append_clean(std::string& out, std::string_view text) {
+  for (const char c : text) out.push_back(is_unsafe(c) ? '_' : c);
+}
+
+bool is_percentile_field(std::string_view name) {
+  return name.size() > 1 && name.front() == 'p' &&
+         name.find_first_not_of("0123456789", 1) == std::string_view::npos;
+}
+
+}  // namespace
+
+bool is_field_name(Kind kind, std::string_view name) {
+  switch (kind) {
+    case Kind::counter:
+      return name == "count" || name == "rate";
+    case Kind::gauge:
+      return name == "value";
+    case Kind::set:
+      return name == "count";
+    case Kind::timer:
+    case Kind::histogram:
+    case Kind::distribution:
+      return name == "count" || name == "mean" || name == "min" || name == "max" || name == "sum" ||
+             name == "stddev" || is_percentile_field(name);
+  }
+  return false;
+}
+
+std::string_view SeriesKeyBuilder::build(Kind kind, std::string_view name,
+                                         std::span<const Tag> tags) {
+  key_.clear();
+  key_.push_back(static_cast<char>(kind));
+  append_clean(key_, name);
+  if (key_[1] == '#') key_[1] = '_';
+  if (tags.empty()) return key_;
+
+  text_.clear();
+  parts_.clear();
+  for (const Tag& tag : tags) add_tag(kind, tag);
+  append_tags();
+  return key_;
+}
+
+// Keeps one part a key: a tag that comes again replaces the value of the first.
+void SeriesKeyBuilder::add_tag(Kind kind, const Tag& tag) {
+  if (tag.key.empty()) return;
+  Part part{};
+  part.key_at = text_.size();
+  append_clean(text_, tag.key);
+  const std::string_view cleaned = std::string_view(text_).substr(part.key_at);
+  if (cleaned == "time" || is_field_name(kind, cleaned)) text_.push_back('_');
+  part.key_size = text_.size() - part.key_at;
+  part.value_at = text_.size();
+  append_clean(text_, tag.bare ? std::string_view("true") : tag.value);
+  part.value_size = text_.size() - part.value_at;
+
+  const auto known =
+      std::ranges::find_if(parts_, [&](const Part& p) { return key_of(p) == key_of(part); });
+  if (known == parts_.end()) {
+    parts_.push_back(part);
+  } else {
+    *known = part;
+  }
+}
+
+void SeriesKeyBuilder::append_tags() {
+  std::ranges::sort(parts_, {}, [this](const Part& part) { return key_of(part); });
+  for (const Part& part : parts_) {
+    if (part.value_size == 0 || is_static(part)) continue;
+    key_.push_back(tag_mark);
+    key_.append(key_of(part));
+    key_.push_back(value_mark);
+    key_.append(value_of(part));
+  }
+}
+
+bool SeriesKeyBuilder::is_static(const Part& part) const {
+  return std::ranges::any_of(static_tags_, [&](const StaticTag& tag) {
+    return tag.key == key_of(part) && tag.value == value_of(part);
+  });
+}
+
+void split_series_key(std::string_view key, Series& series) {
+  series.kind = static_cast<Kind>(key.front());
+  series.tags.clear();
+  std::size_t end = key.find(tag_mark, 1);
+  series.name = key.substr(1, end - 1);
+  while (end != std::string_view::npos) {
+    const std::size_t start = end + 1;
+    const std::size_t middle = key.find(value_mark, start);
+    end = key.find(tag_mark, middle + 1);
+    series.tags.push_back(
+        {key.substr(start, middle - start),
+         key.substr(middle + 1, end == std::string_view::npos ? end : end - middle - 1)});
+  }
+}
+
+Series split_series_key(std::string_view key) {
+  Series series{};
+  split_series_key(key, series);
+  return series;
+}
+
+}  // namespace tally
