@@ -1,0 +1,58 @@
+// The words of line protocol: numbers and escaped names. tests/system/hostile_test.cpp holds them
+// against a real influxd.
+
+#include <fmt/format.h>
+
+#include <cassert>
+#include <cmath>
+#include <cstdint>
+
+#include "tally/encode.hpp"
+
+namespace tally {
+namespace {
+
+// Up to here every whole double is an exact int64, and the digits are the shortest form as well.
+constexpr double whole_max = 9007199254740992.0;  // 2^53
+
+bool is_plain_integer(double value) {
+  return std::fabs(value) < whole_max && value == std::trunc(value) &&
+         (value != 0 || !std::signbit(value));
+}
+
+template <class IsSpecial>
+void append_escaped(std::string& out, std::string_view text, IsSpecial is_special) {
+  std::size_t done = 0;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (!is_special(text[at])) continue;
+    out.append(text, done, at - done);
+    out.push_back('\\');
+    done = at;
+  }
+  out.append(text, done);
+}
+
+}  // namespace
+
+void append_number(std::string& out, double value) {
+  assert(std::isfinite(value));
+  if (is_plain_integer(value)) {
+    const fmt::format_int digits(static_cast<std::int64_t>(value));
+    out.append(digits.data(), digits.size());
+    return;
+  }
+  // fmt, not std::to_chars: the latter takes the shorter text and writes 1e+06 for a million.
+  char digits[32];
+  const auto end = fmt::format_to(digits, "{}", value);
+  out.append(digits, static_cast<std::size_t>(end - digits));
+}
+
+void append_measurement(std::string& out, std::string_view text) {
+  append_escaped(out, text, [](char byte) { return byte == ',' || byte == ' '; });
+}
+
+void append_key(std::string& out, std::string_view text) {
+  append_escaped(out, text, [](char byte) { return byte == ',' || byte == ' ' || byte == '='; });
+}
+
+}  // namespace tally
