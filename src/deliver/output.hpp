@@ -1,0 +1,27 @@
+#pragma once
+// Where payloads go: a database or the terminal.
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+
+#include "tally/outbox.hpp"
+#include "tally/payload.hpp"
+
+namespace tally {
+
+/// One destination. Lives on main's loop; every point pushed is in `counts` at every moment.
+class Output {
+ public:
+  virtual ~Output() = default;
+
+  virtual void push(Payload payload) = 0;
+  virtual const OutboxCounts& counts() const = 0;
+  virtual std::size_t bytes() const = 0;  ///< of bodies that wait in memory
+
+  /// Sends what waits, gives up what is left after `within` (counted as dropped by shutdown), and
+  /// calls `done` once. Nothing may be pushed afterwards.
+  virtual void drain(std::chrono::milliseconds within, std::function<void()> done) = 0;
+};
+
+}  // namespace tally
