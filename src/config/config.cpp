@@ -1,0 +1,335 @@
+// Loading: each source is brought to the same form, a TOML value for a dotted key, and goes through
+// the table of keys (keys.hpp). A value from the environment or --set has no line and column, so
+// the name of its source stands there instead.
+
+#include "tally/config.hpp"
+
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <initializer_list>
+#include <optional>
+#include <utility>
+
+#include "keys.hpp"
+#include "tally/text.hpp"
+
+namespace tally {
+namespace {
+
+using config_detail::Fault;
+using config_detail::find_key;
+using config_detail::is_section;
+using config_detail::Key;
+using config_detail::keys;
+
+constexpr std::size_t file_bytes_max = 1 << 20;
+// toml++ makes and destroys tables within tables by recursion; a key of 100,000 dots overflowed
+// the stack. No key can be deeper than there are dots in the text.
+constexpr std::ptrdiff_t dots_max = 4000;
+
+constexpr std::string_view utf8_mark = "\xEF\xBB\xBF";
+constexpr std::string_view environment_prefix = "TALLYD_";
+
+/// What a message may show of text that someone else wrote.
+std::string printable(std::string_view text) {
+  const bool is_plain = std::ranges::all_of(text, [](char c) { return c >= 0x20 && c < 0x7f; });
+  return is_plain ? std::string(text) : quote(text);
+}
+
+/// Where a value comes from.
+struct Source {
+  std::string
+      label;  ///< "/etc/tallyd/tallyd.toml", "TALLYD_FLUSH_INTERVAL", "--set flush.interval"
+  std::string origin;  ///< as `Origins` has it; of a file: without the line
+  bool is_file = false;
+
+  std::string place(const toml::source_region& region) const {
+    if (!is_file || !region.begin) return label;
+    return fmt::format("{}:{}:{}", label, region.begin.line, region.begin.column);
+  }
+  std::string origin_of(const toml::source_region& region) const {
+    return is_file && region.begin ? fmt::format("{}:{}", origin, region.begin.line) : origin;
+  }
+};
+
+Error error_at(std::string_view place, std::string_view what) {
+  return Error{fmt::format("{}: {}", place, what)};
+}
+
+Result<toml::table> parse_toml(std::string_view text, const Source& source) {
+  try {
+    return toml::parse(text);
+  } catch (const toml::parse_error& error) {
+    return error_at(source.place(error.source()),
+                    "not valid TOML: " + printable(error.description()));
+  }
+}
+
+/// A value from a shell: TOML if it is, else the text itself.
+std::optional<toml::table> as_toml(const std::string& value) {
+  // The line end keeps a comment in the value from reaching further, as in a file.
+  Result<toml::table> parsed = parse_toml("v = " + value + "\n", Source{});
+  if (!parsed || parsed.value().size() != 1)
+    return std::nullopt;  // a line break smuggled a second key
+  return std::move(parsed).value();
+}
+
+/// "flush.interval" -> "TALLYD_FLUSH_INTERVAL"
+std::string environment_name(std::string_view key) {
+  std::string name(environment_prefix);
+  for (const char c : key)
+    name += c == '.' ? '_' : c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  return name;
+}
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return out;
+}
+
+std::string did_you_mean(std::string_view near) {
+  return near.empty() ? "" : fmt::format("; did you mean \"{}\"?", near);
+}
+
+/// The key that was probably meant by an unknown one; without a dot, the section.
+std::string_view nearest_key(std::string_view path) {
+  const bool is_whole = path.find('.') != std::string_view::npos;
+  std::vector<std::string_view> names;
+  for (const Key& key : keys()) {
+    const std::string_view name = key.info.key;
+    const std::size_t dot = name.find('.');
+    if (name.substr(dot + 1) == path) return name;  // the section was forgotten
+    names.push_back(is_whole ? name : name.substr(0, dot));
+  }
+  return nearest(path, names);
+}
+
+class Loader {
+ public:
+  Status load(const ConfigSources& sources) {
+    if (Status error = load_file(sources)) return error;
+    for (const auto& [name, value] : sources.environment)
+      if (Status error = load_variable(name, value)) return error;
+    for (const std::string& set : sources.sets)
+      if (Status error = load_set(set)) return error;
+    return check_together();
+  }
+
+  LoadedConfig take() { return std::move(loaded_); }
+
+ private:
+  Status load_file(const ConfigSources& sources);
+  Status load_variable(const std::string& name, const std::string& value);
+  Status load_set(const std::string& set);
+  Status apply_text(const std::string& path, const std::string& value, const Source& source);
+  Status apply_table(const toml::table& table, const std::string& prefix, const Source& source);
+  Status apply(const std::string& path, const toml::node& node, const toml::source_region& at,
+               const Source& source);
+  Status check_together() const;
+  Error together(std::initializer_list<std::string_view> blamed, std::string_view what) const;
+
+  LoadedConfig loaded_;
+  Origins places_;  // as the origins, for messages: with the column
+};
+
+Status Loader::load_file(const ConfigSources& sources) {
+  const Source source{printable(sources.file_name), sources.file_name, true};
+  std::string_view text = sources.file_text;
+  if (text.size() > file_bytes_max)
+    return error_at(source.label, "larger than 1 MiB: this is no configuration of tallyd");
+  if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF"))
+    return error_at(source.label, "is UTF-16; save it as UTF-8");
+  if (text.starts_with(utf8_mark)) text.remove_prefix(utf8_mark.size());
+  if (std::ranges::count(text, '.') > dots_max)
+    return error_at(source.label,
+                    fmt::format("holds more than {} dots: this is no configuration of tallyd",
+                                with_commas(dots_max)));
+  const Result<toml::table> parsed = parse_toml(text, source);
+  if (!parsed) return parsed.error();
+  return apply_table(parsed.value(), "", source);
+}
+
+Status Loader::load_variable(const std::string& name, const std::string& value) {
+  const Source source{printable(name), name, false};
+  static const std::string tags_prefix = environment_name("tags") + "_";
+  if (name.starts_with(tags_prefix) && name.size() > tags_prefix.size())
+    return apply_text("tags." + lower(name.substr(tags_prefix.size())), value, source);
+
+  std::vector<std::string> names;
+  for (const Key& key : keys()) {
+    if (environment_name(key.info.key) == name)
+      return apply_text(std::string(key.info.key), value, source);
+    names.push_back(environment_name(key.info.key));
+  }
+  return error_at(source.label,
+                  "unknown variable; each TALLYD_<SECTION>_<KEY> names a key of the "
+                  "configuration" +
+                      did_you_mean(nearest(name, names)));
+}
+
+Status Loader::load_set(const std::string& set) {
+  const std::size_t equals = set.find('=');
+  if (equals == std::string::npos || equals == 0)
+    return error_at("--set " + printable(set), "write KEY=VALUE, such as flush.interval=1s");
+  const std::string key = set.substr(0, equals);
+  return apply_text(key, set.substr(equals + 1), Source{"--set " + printable(key), "--set", false});
+}
+
+/// A key that wants a string takes `1234` as text too, so that a password of digits needs no
+/// quotes within quotes.
+Status Loader::apply_text(const std::string& path, const std::string& value, const Source& source) {
+  const toml::value<std::string> as_text{value};
+  if (!is_valid_utf8(value)) return error_at(source.label, "the value must be valid UTF-8");
+  if (value.size() > file_bytes_max || std::ranges::count(value, '.') > dots_max)
+    return error_at(source.label, "the value is too long");
+  const std::optional<toml::table> parsed = as_toml(value);
+  if (!parsed) return apply(path, as_text, {}, source);
+  const toml::node& node = *parsed->get("v");
+  const Status error = apply(path, node, {}, source);
+  if (!error || node.is_string()) return error;
+  return apply(path, as_text, {}, source) ? error : Status{};
+}
+
+Status Loader::apply_table(const toml::table& table, const std::string& prefix,
+                           const Source& source) {
+  // In the order of the text, so that the first mistake is the one that is told.
+  std::vector<std::pair<const toml::key*, const toml::node*>> entries;
+  for (auto entry = table.cbegin(); entry != table.cend(); ++entry)
+    entries.emplace_back(&entry->first, &entry->second);
+  std::ranges::stable_sort(entries, {}, [](const auto& entry) {
+    const toml::source_position begin = entry.first->source().begin;
+    return std::pair(begin.line, begin.column);
+  });
+  for (const auto& [key, node] : entries) {
+    // Else "flush.interval" in quotes would be a second way to write the same key.
+    if (prefix != "tags." && key->str().find('.') != std::string_view::npos)
+      return error_at(source.place(key->source()),
+                      "unknown key " + quote(key->str(), 100) + "; write keys without quotes");
+    const std::string path = prefix + std::string(key->str());
+    if (Status error = apply(path, *node, key->source(), source)) return error;
+  }
+  return {};
+}
+
+Status Loader::apply(const std::string& path, const toml::node& node, const toml::source_region& at,
+                     const Source& source) {
+  const std::string place = source.place(at);
+  std::optional<Fault> fault;
+  if (const Key* const key = find_key(path); key != nullptr && key->read) {
+    fault = key->read(node, loaded_.config);
+  } else if (path.starts_with("tags.")) {
+    fault = config_detail::read_tag(std::string_view(path).substr(5), node, loaded_.config);
+  } else if (path == "tags" || is_section(path)) {
+    const toml::table* const section = node.as_table();
+    if (section == nullptr)
+      return error_at(place, fmt::format("{} must be a section: [{}]", path, path));
+    return apply_table(*section, path + ".", source);
+  } else {
+    return error_at(place, "unknown key " + quote(path, 100) + did_you_mean(nearest_key(path)));
+  }
+  if (fault)
+    return error_at(fault->where == nullptr ? place : source.place(fault->where->source()),
+                    printable(path) + " " + fault->why);
+  loaded_.origins[path] = source.origin_of(at);
+  places_[path] = place;
+  return {};
+}
+
+/// Blames the first of `blamed` that was set at all: the defaults fit together.
+Error Loader::together(std::initializer_list<std::string_view> blamed,
+                       std::string_view what) const {
+  for (const std::string_view key : blamed)
+    if (const auto place = places_.find(key); place != places_.end())
+      return error_at(place->second, what);
+  return error_at("configuration", what);
+}
+
+/// What no key can see alone.
+Status Loader::check_together() const {
+  const Config& config = loaded_.config;
+  const Config::Influxdb& influxdb = config.influxdb;
+  const bool has_password = !influxdb.password.empty();
+  const bool has_password_file = !influxdb.password_file.empty();
+  if (config.gauges.ttl.count() != 0 && config.gauges.ttl < config.flush.interval)
+    return together({"gauges.ttl", "flush.interval"},
+                    fmt::format("gauges.ttl ({}) must be \"0\" or at least flush.interval ({})",
+                                duration_to_string(config.gauges.ttl),
+                                duration_to_string(config.flush.interval)));
+  if (!influxdb.url.empty() && influxdb.database.empty())
+    return together({"influxdb.database"},
+                    "influxdb.database must name a database; to write to "
+                    "none, set influxdb.url to \"\"");
+  if (has_password && has_password_file)
+    return together({"influxdb.password"},
+                    "influxdb.password and influxdb.password_file are both "
+                    "set; keep one, better the file");
+  if (influxdb.username.empty() && (has_password || has_password_file))
+    return together({"influxdb.password", "influxdb.password_file"},
+                    "there is a password but no influxdb.username to go with it");
+  return {};
+}
+
+/// "flush.interval = ..  # origin", without the section.
+std::string print_line(std::string_view name, std::string_view value, std::string_view key,
+                       const Origins& origins) {
+  const auto origin = origins.find(key);
+  return fmt::format("{} = {}  # {}\n", name, value,
+                     origin == origins.end() ? "default" : printable(origin->second));
+}
+
+std::string print_tags(const LoadedConfig& loaded) {
+  std::string out = "\n[tags]\n";
+  for (const StaticTag& tag : loaded.config.tags)
+    out += print_line(config_detail::toml_key(tag.key), config_detail::toml_string(tag.value),
+                      "tags." + tag.key, loaded.origins);
+  return out;
+}
+
+std::string print_key(const Key& key, const LoadedConfig& loaded) {
+  const std::string_view name = key.info.key.substr(key.info.key.find('.') + 1);
+  if (key.print) return print_line(name, key.print(loaded.config), key.info.key, loaded.origins);
+  // The password, the one key that is not printed.
+  if (loaded.config.influxdb.password.empty())
+    return print_line(name, "\"\"", key.info.key, loaded.origins);
+  return "# " + print_line(name, "\"********\"", key.info.key, loaded.origins);
+}
+
+}  // namespace
+
+Result<LoadedConfig> load_config(const ConfigSources& sources) {
+  Loader loader;
+  if (Status error = loader.load(sources)) return *error;
+  return loader.take();
+}
+
+Result<Config> parse_config(std::string_view text, std::string_view file_name) {
+  ConfigSources sources;
+  sources.file_name = file_name;
+  sources.file_text = text;
+  Result<LoadedConfig> loaded = load_config(sources);
+  if (!loaded) return loaded.error();
+  return std::move(loaded).value().config;
+}
+
+std::string config_to_toml(const LoadedConfig& loaded) {
+  std::string out;
+  std::string_view open;  // the section that is being written
+  for (const Key& key : keys()) {
+    if (key.info.key == "tags") {
+      out += print_tags(loaded);
+      open = "tags";
+      continue;
+    }
+    const std::string_view section = key.info.key.substr(0, key.info.key.find('.'));
+    if (section != open) out += fmt::format("{}[{}]\n", out.empty() ? "" : "\n", section);
+    open = section;
+    out += print_key(key, loaded);
+  }
+  return out;
+}
+
+}  // namespace tally

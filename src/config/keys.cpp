@@ -1,0 +1,430 @@
+#include "keys.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <utility>
+
+#include "rules.hpp"
+#include "tally/text.hpp"
+
+namespace tally::config_detail {
+namespace {
+
+using std::chrono::milliseconds;
+using MaybeFault = std::optional<Fault>;
+
+constexpr std::size_t percentiles_max = 32;
+constexpr std::size_t listen_max = 64;
+constexpr std::size_t static_tags_max = 16;
+
+/// A value as a message may show it.
+std::string shown(const toml::node& node) {
+  if (const auto* text = node.as_string()) return quote(text->get(), 60);
+  if (const auto* integer = node.as_integer()) return fmt::format("{}", integer->get());
+  if (const auto* number = node.as_floating_point()) return fmt::format("{}", number->get());
+  if (const auto* boolean = node.as_boolean()) return boolean->get() ? "true" : "false";
+  if (node.is_array()) return "an array";
+  if (node.is_table()) return "a table";
+  return "a date or time";
+}
+
+Fault must_be(std::string_view allowed, const toml::node& node) {
+  return Fault{fmt::format("must be {}, not {}", allowed, shown(node))};
+}
+
+using TextRule = std::string (*)(std::string_view text);  // of rules.hpp
+
+// Rows. `get` is a generic lambda from a config to the field, so that one names the field once.
+
+template <class Get>
+Key text(std::string_view name, std::string_view meaning, Get get, TextRule rule = plain_text) {
+  const Read read = [get, rule](const toml::node& node, Config& config) -> MaybeFault {
+    const auto* const value = node.as_string();
+    if (value == nullptr) return must_be("a string", node);
+    if (std::string why = rule(value->get()); !why.empty()) return Fault{std::move(why)};
+    get(config) = value->get();
+    return {};
+  };
+  return {{name, meaning}, read, [get](const Config& config) { return toml_string(get(config)); }};
+}
+
+template <class Get>
+Key flag(std::string_view name, std::string_view meaning, Get get) {
+  const Read read = [get](const toml::node& node, Config& config) -> MaybeFault {
+    const auto* const value = node.as_boolean();
+    if (value == nullptr) return must_be("true or false", node);
+    get(config) = value->get();
+    return {};
+  };
+  return {{name, meaning}, read, [get](const Config& config) {
+            return get(config) ? "true" : "false";
+          }};
+}
+
+struct Limits {
+  std::int64_t min;
+  std::int64_t max;
+};
+
+template <class Get>
+Key number(std::string_view name, std::string_view meaning, Get get, Limits limits) {
+  const Read read = [get, limits](const toml::node& node, Config& config) -> MaybeFault {
+    const auto* const value = node.as_integer();
+    if (value == nullptr || value->get() < limits.min || value->get() > limits.max)
+      return must_be(fmt::format("a whole number from {} to {}", limits.min, limits.max), node);
+    auto& field = get(config);
+    field = static_cast<std::remove_reference_t<decltype(field)>>(value->get());
+    return {};
+  };
+  return {
+      {name, meaning}, read, [get](const Config& config) { return std::to_string(get(config)); }};
+}
+
+/// "32MiB", or a number of bytes.
+std::optional<std::uint64_t> bytes_of(const toml::node& node) {
+  const auto* const number = node.as_integer();
+  if (number != nullptr && number->get() >= 0) return static_cast<std::uint64_t>(number->get());
+  const auto* const string = node.as_string();
+  const Result<std::uint64_t> size = string ? parse_size(string->get()) : Error{};
+  return size ? std::optional(size.value()) : std::nullopt;
+}
+
+template <class Get>
+Key size(std::string_view name, std::string_view meaning, Get get, Limits limits) {
+  const Read read = [get, limits](const toml::node& node, Config& config) -> MaybeFault {
+    const std::optional<std::uint64_t> bytes = bytes_of(node);
+    if (!bytes || std::cmp_less(*bytes, limits.min) || std::cmp_greater(*bytes, limits.max))
+      return must_be(fmt::format("a size from {} to {}, such as \"32MiB\"",
+                                 as_size(static_cast<std::uint64_t>(limits.min)),
+                                 as_size(static_cast<std::uint64_t>(limits.max))),
+                     node);
+    get(config) = *bytes;
+    return {};
+  };
+  return {{name, meaning}, read, [get](const Config& config) {
+            return toml_string(as_size(get(config)));
+          }};
+}
+
+struct Durations {
+  milliseconds min;
+  milliseconds max;
+  bool zero_is_for_ever = false;
+};
+
+template <class Get>
+Key duration(std::string_view name, std::string_view meaning, Get get, Durations limits) {
+  const Read read = [get, limits](const toml::node& node, Config& config) -> MaybeFault {
+    const auto* const string = node.as_string();
+    const Result<milliseconds> value = string ? parse_duration(string->get()) : Error{};
+    const bool is_for_ever = value && limits.zero_is_for_ever && value.value().count() == 0;
+    if (!value || (!is_for_ever && (value.value() < limits.min || value.value() > limits.max)))
+      return must_be(fmt::format("a duration from {} to {}, such as \"10s\"{}",
+                                 duration_to_string(limits.min), duration_to_string(limits.max),
+                                 limits.zero_is_for_ever ? ", or \"0\" for ever" : ""),
+                     node);
+    get(config) = value.value();
+    return {};
+  };
+  return {{name, meaning}, read, [get](const Config& config) {
+            return toml_string(duration_to_string(get(config)));
+          }};
+}
+
+// percentiles
+
+/// What stands behind the 'p' in the field's name: 99.9 -> 999. So 9.9 and 99 would be one field.
+std::string field_digits(double percent) {
+  std::string digits = fmt::format("{}", percent);
+  std::erase(digits, '.');
+  return digits;
+}
+
+MaybeFault add_percentile(const toml::node& node, std::vector<double>& percents) {
+  const std::optional<double> percent = node.is_number() ? node.value<double>() : std::nullopt;
+  // Below 0.0001 the shortest decimal has an exponent, which no field name should.
+  if (!percent || !(*percent >= 0.0001 && *percent <= 100))
+    return Fault{must_be("numbers above 0 (from 0.0001) up to 100", node).why, &node};
+  for (const double other : percents) {
+    if (other == *percent) return Fault{fmt::format("holds {} twice", *percent), &node};
+    if (field_digits(other) == field_digits(*percent))
+      return Fault{fmt::format("holds {} and {}, which would both be the field p{}", other,
+                               *percent, field_digits(other)),
+                   &node};
+  }
+  percents.push_back(*percent);
+  return {};
+}
+
+MaybeFault read_percentiles(const toml::node& node, Config& config) {
+  const toml::array* const array = node.as_array();
+  if (array == nullptr) return must_be("an array of numbers, such as [50, 95, 99.9]", node);
+  if (array->size() > percentiles_max)
+    return Fault{
+        fmt::format("must hold at most {} numbers, not {}", percentiles_max, array->size())};
+  std::vector<double> percents;
+  for (const toml::node& element : *array)
+    if (MaybeFault fault = add_percentile(element, percents)) return fault;
+  std::ranges::sort(percents);
+  config.flush.percentiles = std::move(percents);
+  return {};
+}
+
+std::string print_percentiles(const Config& config) {
+  return fmt::format("[{}]", fmt::join(config.flush.percentiles, ", "));
+}
+
+// listen.udp
+
+MaybeFault add_listen(const toml::node& node, std::vector<ListenAddress>& addresses) {
+  const auto* const text = node.as_string();
+  if (text == nullptr)
+    return Fault{must_be("addresses such as \"127.0.0.1:8125\"", node).why, &node};
+  Result<ListenAddress> address = parse_listen_address(text->get());
+  if (!address) return Fault{"is wrong: " + address.error().message, &node};
+  // Two sockets on port 0 get two ports; on any other the second would fail to bind.
+  if (address.value().port != 0 && std::ranges::find(addresses, address.value()) != addresses.end())
+    return Fault{fmt::format("holds {} twice", to_string(address.value())), &node};
+  addresses.push_back(std::move(address).value());
+  return {};
+}
+
+MaybeFault read_listen_udp(const toml::node& node, Config& config) {
+  std::vector<ListenAddress> addresses;
+  const toml::array* const array = node.as_array();
+  if (array == nullptr && !node.is_string())
+    return must_be("an array of addresses, such as [\"127.0.0.1:8125\"]", node);
+  if (array ==
+      nullptr) {  // one address without brackets: what one writes in an environment variable
+    if (MaybeFault fault = add_listen(node, addresses)) return fault;
+  } else {
+    if (array->empty())
+      return Fault{"must hold an address: with none, tallyd would receive nothing"};
+    if (array->size() > listen_max)
+      return Fault{
+          fmt::format("must hold at most {} addresses, not {}", listen_max, array->size())};
+    for (const toml::node& element : *array)
+      if (MaybeFault fault = add_listen(element, addresses)) return fault;
+  }
+  config.listen.udp = std::move(addresses);
+  return {};
+}
+
+std::string print_listen_udp(const Config& config) {
+  std::vector<std::string> quoted;
+  for (const ListenAddress& address : config.listen.udp)
+    quoted.push_back(toml_string(to_string(address)));
+  return fmt::format("[{}]", fmt::join(quoted, ", "));
+}
+
+// influxdb.password: never shown, neither in messages nor in print
+
+MaybeFault read_password(const toml::node& node, Config& config) {
+  const auto* const value = node.as_string();
+  if (value == nullptr) return Fault{"must be a string (its value is not shown)"};
+  if (std::string why = plain_text(value->get()); !why.empty()) return Fault{std::move(why)};
+  config.influxdb.password = value->get();
+  return {};
+}
+
+// tags
+
+/// Puts a tag where its name sorts, in place of an earlier one of that name.
+bool put_tag(std::vector<StaticTag>& tags, StaticTag tag) {
+  const auto at = std::ranges::lower_bound(tags, tag.key, {}, &StaticTag::key);
+  if (at != tags.end() && at->key == tag.key) {
+    at->value = std::move(tag.value);
+    return true;
+  }
+  if (tags.size() == static_tags_max) return false;
+  tags.insert(at, std::move(tag));
+  return true;
+}
+
+// The rows, a function a group of sections, in the order of conf/tallyd.toml.
+
+void add_flush_and_listen(std::vector<Key>& rows) {
+  using namespace std::chrono_literals;
+  rows.push_back(
+      duration("flush.interval",
+               "length of a window, 100ms .. 1h; shorter shows more detail, longer writes less",
+               [](auto& c) -> auto& { return c.flush.interval; }, {100ms, 1h}));
+  rows.push_back(
+      {{"flush.percentiles",
+        "percentiles of timers, above 0 up to 100, at most 32; each is one more field a point"},
+       read_percentiles,
+       print_percentiles});
+  rows.push_back(
+      {{"listen.udp",
+        "UDP addresses to receive on; loopback by default, as StatsD has no authentication"},
+       read_listen_udp,
+       print_listen_udp});
+  rows.push_back(size(
+      "listen.receive_buffer",
+      "bytes of receive buffer asked of the kernel, 64KiB .. 1GiB; more survives longer pauses",
+      [](auto& c) -> auto& { return c.listen.receive_buffer; }, {64 << 10, 1 << 30}));
+  rows.push_back(number(
+      "listen.workers",
+      "receive threads, 1 .. 64; one takes what most hosts send, each costs a core under load",
+      [](auto& c) -> auto& { return c.listen.workers; }, {1, 64}));
+}
+
+void add_limits(std::vector<Key>& rows) {
+  rows.push_back(number(
+      "limits.series",
+      "series a window, 1 .. 100,000,000; past it new series are refused and known ones go on",
+      [](auto& c) -> auto& { return c.limits.series; }, {1, 100'000'000}));
+  rows.push_back(
+      number("limits.name_bytes",
+             "bytes of a metric's name, 16 .. 2,048; a line over it is refused, never shortened",
+             [](auto& c) -> auto& { return c.limits.line.name_bytes; }, {16, 2048}));
+  rows.push_back(number("limits.tag_bytes",
+                        "bytes of a tag's key or value, 1 .. 1,024; a line over it is refused",
+                        [](auto& c) -> auto& { return c.limits.line.tag_bytes; }, {1, 1024}));
+  rows.push_back(number("limits.tags", "tags of a line, 0 .. 64; a line over it is refused",
+                        [](auto& c) -> auto& { return c.limits.line.tags; }, {0, 64}));
+  rows.push_back(
+      number("limits.set_members",
+             "members of a set counted exactly, 16 .. 1,000,000; past it the count is an estimate",
+             [](auto& c) -> auto& { return c.limits.set_members; }, {16, 1'000'000}));
+}
+
+void add_gauges_tags_output(std::vector<Key>& rows) {
+  using namespace std::chrono_literals;
+  rows.push_back(duration("gauges.ttl",
+                          "how long an idle gauge is written again each window; \"0\" is for ever",
+                          [](auto& c) -> auto& { return c.gauges.ttl; }, {100ms, 365 * 24h, true}));
+  rows.push_back(
+      {{"tags", "tags added to every point, at most 16; a metric's own tag of the same name wins"},
+       {},
+       {}});
+  rows.push_back(text(
+      "output.prefix",
+      "text in front of every measurement's name, at most 128 bytes; \"\" adds nothing",
+      [](auto& c) -> auto& { return c.output.prefix; }, prefix_text));
+}
+
+void add_influxdb(std::vector<Key>& rows) {
+  rows.push_back(text(
+      "influxdb.url", "where InfluxDB answers; \"\" writes each window to standard output instead",
+      [](auto& c) -> auto& { return c.influxdb.url; }, url_text));
+  rows.push_back(text(
+      "influxdb.database", "the database that is written to",
+      [](auto& c) -> auto& { return c.influxdb.database; }));
+  rows.push_back(flag(
+      "influxdb.create_database",
+      "create the database when it is missing; needs an admin where users are switched on",
+      [](auto& c) -> auto& { return c.influxdb.create_database; }));
+  rows.push_back(text(
+      "influxdb.retention_policy",
+      "retention policy to write under; \"\" is the database's default",
+      [](auto& c) -> auto& { return c.influxdb.retention_policy; }));
+  rows.push_back(text(
+      "influxdb.username", "user for HTTP Basic authentication; \"\" sends none",
+      [](auto& c) -> auto& { return c.influxdb.username; }, username_text));
+  rows.push_back({{"influxdb.password",
+                   "the user's password in clear; password_file keeps it out of this file"},
+                  read_password,
+                  {}});
+  rows.push_back(text(
+      "influxdb.password_file",
+      "file with the password; read at the start and again after each 401",
+      [](auto& c) -> auto& { return c.influxdb.password_file; }));
+}
+
+void add_transfer_and_log(std::vector<Key>& rows) {
+  using namespace std::chrono_literals;
+  rows.push_back(
+      duration("influxdb.timeout",
+               "how long one request may take, 100ms .. 5m; then the same bytes are sent again",
+               [](auto& c) -> auto& { return c.influxdb.timeout; }, {100ms, 5min}));
+  rows.push_back(flag(
+      "influxdb.gzip", "compress what is sent, to about a ninth; costs a little CPU",
+      [](auto& c) -> auto& { return c.influxdb.gzip; }));
+  rows.push_back(text(
+      "influxdb.ca_file",
+      "certificates that an https server is checked against; \"\" is the system's bundle",
+      [](auto& c) -> auto& { return c.influxdb.ca_file; }));
+  rows.push_back(text(
+      "influxdb.proxy", "HTTP proxy; the environment's proxy variables are not obeyed",
+      [](auto& c) -> auto& { return c.influxdb.proxy; }, proxy_text));
+  rows.push_back(text(
+      "log.level", "least level that is logged: trace, debug, info, warning, error or off",
+      [](auto& c) -> auto& { return c.log.level; }, level_text));
+}
+
+}  // namespace
+
+const std::vector<Key>& keys() {
+  static const std::vector<Key> rows = [] {
+    std::vector<Key> made;
+    add_flush_and_listen(made);
+    add_limits(made);
+    add_gauges_tags_output(made);
+    add_influxdb(made);
+    add_transfer_and_log(made);
+    return made;
+  }();
+  return rows;
+}
+
+const Key* find_key(std::string_view name) {
+  const auto found = std::ranges::find(keys(), name, [](const Key& key) { return key.info.key; });
+  return found == keys().end() ? nullptr : &*found;
+}
+
+bool is_section(std::string_view name) {
+  return std::ranges::any_of(keys(), [name](const Key& key) {
+    return key.info.key.starts_with(name) && key.info.key.substr(name.size()).starts_with('.');
+  });
+}
+
+MaybeFault read_tag(std::string_view name, const toml::node& node, Config& config) {
+  if (std::string why = tag_name_text(name); !why.empty()) return Fault{std::move(why)};
+  const auto* const value = node.as_string();
+  if (value == nullptr) return must_be("a string", node);
+  if (std::string why = tag_value_text(value->get()); !why.empty()) return Fault{std::move(why)};
+  if (!put_tag(config.tags, {std::string(name), value->get()}))
+    return Fault{fmt::format("is one too many: there can be at most {} tags", static_tags_max)};
+  return {};
+}
+
+std::string toml_string(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    if (is_control(c))
+      out += fmt::format("\\u{:04X}", static_cast<unsigned char>(c));
+    else
+      out += c;
+  }
+  return out + "\"";
+}
+
+std::string toml_key(std::string_view key) {
+  const auto is_bare = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-';
+  };
+  const bool bare = !key.empty() && std::ranges::all_of(key, is_bare);
+  return bare ? std::string(key) : toml_string(key);
+}
+
+}  // namespace tally::config_detail
+
+namespace tally {
+
+const std::vector<KeyInfo>& config_keys() {
+  static const std::vector<KeyInfo> infos = [] {
+    std::vector<KeyInfo> made;
+    for (const config_detail::Key& key : config_detail::keys()) made.push_back(key.info);
+    return made;
+  }();
+  return infos;
+}
+
+}  // namespace tally

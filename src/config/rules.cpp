@@ -1,0 +1,106 @@
+#include "rules.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "tally/text.hpp"
+
+namespace tally::config_detail {
+namespace {
+
+constexpr std::size_t tag_bytes_max = 256;
+constexpr std::size_t prefix_bytes_max = 128;
+constexpr std::size_t text_bytes_max = 4096;
+
+/// What becomes part of a series' name: influxd cannot escape a backslash.
+std::string name_text(std::string_view text) {
+  std::string why = plain_text(text);
+  if (why.empty() && text.find('\\') != std::string_view::npos) why = "must hold no backslash";
+  return why;
+}
+
+/// The names of the fields that points have; a tag of that name would be renamed in queries.
+bool is_field_name(std::string_view name) {
+  static constexpr std::array<std::string_view, 8> fields = {"count", "rate", "value", "mean",
+                                                             "min",   "max",  "sum",   "stddev"};
+  if (std::ranges::find(fields, name) != fields.end()) return true;
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  return name.size() > 1 && name[0] == 'p' && std::ranges::all_of(name.substr(1), is_digit);
+}
+
+}  // namespace
+
+bool is_control(char c) {
+  return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+}
+
+std::string plain_text(std::string_view text) {
+  if (text.size() > text_bytes_max)
+    return fmt::format("must have at most {} bytes", text_bytes_max);
+  if (!is_valid_utf8(text)) return "must be valid UTF-8";
+  if (std::ranges::any_of(text, is_control)) return "must hold no control bytes";
+  return {};
+}
+
+std::string prefix_text(std::string_view text) {
+  if (text.size() > prefix_bytes_max)
+    return fmt::format("must have at most {} bytes", prefix_bytes_max);
+  if (text.starts_with('#'))
+    return "must not start with '#': InfluxDB takes such lines as comments";
+  return name_text(text);
+}
+
+std::string username_text(std::string_view text) {
+  if (text.find(':') != std::string_view::npos)
+    return "must hold no ':', which ends the user's name in HTTP Basic authentication";
+  return plain_text(text);
+}
+
+std::string url_text(std::string_view text) {
+  if (text.empty()) return {};
+  const std::size_t scheme = text.starts_with("http://") ? 7 : text.starts_with("https://") ? 8 : 0;
+  const std::string_view authority =
+      text.substr(scheme, text.find_first_of("/?#", scheme) - scheme);
+  // Tested first and never shown: it may be a password.
+  if (authority.find('@') != std::string_view::npos)
+    return "must hold no user and password: use influxdb.username and influxdb.password_file";
+  if (scheme == 0) return "must start with http:// or https:// (\"\" writes to no database)";
+  if (text.find_first_of("?#") != std::string_view::npos)
+    return "must end before the '?' or '#': the database has its own key, influxdb.database";
+  if (authority.empty() || authority.starts_with(':')) return "must name a host";
+  if (text.find(' ') != std::string_view::npos) return "must hold no space";
+  return plain_text(text);
+}
+
+std::string proxy_text(std::string_view text) {
+  // `tallyd config` prints it, and a password must not be printed.
+  if (text.find('@') != std::string_view::npos)
+    return "must hold no user and password: proxies that ask for them are not supported";
+  return plain_text(text);
+}
+
+std::string level_text(std::string_view text) {
+  static constexpr std::array<std::string_view, 6> levels = {"trace",   "debug", "info",
+                                                             "warning", "error", "off"};
+  if (std::ranges::find(levels, text) != levels.end()) return {};
+  const std::string_view near = nearest(text, levels);
+  return fmt::format("must be trace, debug, info, warning, error or off, not {}{}", quote(text, 60),
+                     near.empty() ? "" : fmt::format("; did you mean \"{}\"?", near));
+}
+
+std::string tag_name_text(std::string_view name) {
+  if (name.empty()) return "needs a name";
+  if (name == "time") return "cannot be a tag: InfluxDB drops points with a tag named time";
+  if (is_field_name(name)) return "cannot be a tag: it is the name of a field";
+  if (name.size() > tag_bytes_max) return fmt::format("must have at most {} bytes", tag_bytes_max);
+  return name_text(name);
+}
+
+std::string tag_value_text(std::string_view value) {
+  if (value.size() > tag_bytes_max) return fmt::format("must have at most {} bytes", tag_bytes_max);
+  return name_text(value);
+}
+
+}  // namespace tally::config_detail
