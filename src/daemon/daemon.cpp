@@ -1,0 +1,358 @@
+#include "daemon.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <random>
+#include <utility>
+
+#include "daemon/log.hpp"
+#include "daemon/self_metrics.hpp"
+#include "daemon/sources.hpp"
+#include "deliver/influx_writer.hpp"
+#include "deliver/terminal_output.hpp"
+#include "tally/text.hpp"
+
+namespace tally {
+namespace {
+
+using std::chrono::milliseconds;
+
+// A stop has 5 s: what the workers read last, and then the database.
+constexpr milliseconds drain_within{4000};
+
+WallTime wall_now() {
+  return std::chrono::time_point_cast<milliseconds>(std::chrono::system_clock::now());
+}
+
+std::uint64_t random_seed() {
+  std::random_device device;
+  return std::uint64_t{device()} << 32 | device();
+}
+
+Result<InfluxSettings> influx_settings(const Config::Influxdb& influxdb) {
+  InfluxSettings settings{.url = influxdb.url,
+                          .database = influxdb.database,
+                          .retention_policy = influxdb.retention_policy,
+                          .username = influxdb.username,
+                          .password = influxdb.password,
+                          .timeout = influxdb.timeout,
+                          .gzip = influxdb.gzip,
+                          .ca_file = influxdb.ca_file,
+                          .proxy = influxdb.proxy,
+                          .create_database = influxdb.create_database,
+                          .reload_password = {}};
+  if (influxdb.password_file.empty()) return settings;
+  auto password = read_secret(influxdb.password_file);
+  if (!password) return password.error();
+  settings.password = std::move(password).value();
+  settings.reload_password = [path = influxdb.password_file] {
+    auto changed = read_secret(path);
+    return changed ? std::move(changed).value() : std::string();
+  };
+  return settings;
+}
+
+}  // namespace
+
+Daemon::Daemon(const Config& config, spdlog::logger& logger)
+    : config_(config),
+      log_(logger),
+      limits_(config.limits.line),
+      table_rules_{.series_max = config.limits.series,
+                   .set_members_exact = config.limits.set_members,
+                   .hash_seed = random_seed(),
+                   .static_tags = effective_tags(config)},
+      naming_{.prefix = config.output.prefix, .static_tags = table_rules_.static_tags},
+      parts_(loop_, [this](WindowPart part) { on_part(std::move(part)); }),
+      window_timer_(loop_, [this] { on_window_end(); }),
+      overdue_timer_(loop_, [this] { on_parts_overdue(); }),
+      watchdog_timer_(loop_, [this] { service_manager_.alive(); }),
+      clock_(config.flush.interval, wall_now()),
+      carry_({.percents = config.flush.percentiles,
+              .gauge_ttl = config.gauges.ttl,
+              .gauges_max = config.limits.series}) {}
+
+Daemon::~Daemon() = default;
+
+Status Daemon::start() {
+  if (Status error = start_workers()) return error;
+  if (Status error = start_output()) return error;
+  for (const auto& [number, name] : {std::pair{SIGTERM, "SIGTERM"}, std::pair{SIGINT, "SIGINT"}}) {
+    signals_.push_back(
+        std::make_unique<uv::Signal>(loop_, number, [this, name = name] { on_signal(name); }));
+  }
+  // A closed terminal must not cost the open window, as the signal's default would.
+  signals_.push_back(std::make_unique<uv::Signal>(loop_, SIGHUP, [this] {
+    log_.warn(
+        "SIGHUP: the configuration is not read again while running; restart tallyd to apply "
+        "changes");
+  }));
+  arm_window_timer();
+  if (const auto interval = service_manager_.watchdog_interval())
+    watchdog_timer_.start(*interval, *interval);
+  service_manager_.ready();
+  return std::nullopt;
+}
+
+Status Daemon::start_workers() {
+  const bool share_port = config_.listen.workers > 1;
+  std::vector<ListenAddress> addresses = config_.listen.udp;
+  for (std::uint32_t i = 0; i < config_.listen.workers; ++i) {
+    std::vector<std::string> warnings;
+    auto sockets = open_sockets(addresses, {config_.listen.receive_buffer, share_port}, warnings);
+    if (!sockets) return sockets.error();
+    if (i == 0) {
+      for (const std::string& warning : warnings) log_.warn("{}; going on without it", warning);
+      announce(sockets.value());
+      // Where the kernel chose a port, the other workers must have the same.
+      addresses.clear();
+      for (const UdpSocket& socket : sockets.value()) addresses.push_back(socket.address());
+    }
+    workers_.push_back(
+        std::make_unique<Worker>(std::move(sockets).value(), limits_, Table(table_rules_),
+                                 [this](WindowPart part) { parts_.send(std::move(part)); }));
+  }
+  return std::nullopt;
+}
+
+void Daemon::announce(const std::vector<UdpSocket>& sockets) {
+  const std::uint64_t asked = config_.listen.receive_buffer;
+  for (const UdpSocket& socket : sockets) {
+    const std::uint64_t granted = socket.receive_buffer();
+    loss_log_.emplace(granted);
+    if (granted >= asked) {
+      log_.info("udp {}: listening; receive buffer {}", socket.name(), as_size(granted));
+    } else {
+      log_.warn(
+          "udp {}: listening; receive buffer {} granted of {} asked: bursts may be dropped (and "
+          "counted); "
+          "raise it with: sysctl -w net.core.rmem_max={}",
+          socket.name(), as_size(granted), as_size(asked), asked);
+    }
+  }
+}
+
+Status Daemon::start_output() {
+  const Config::Influxdb& influxdb = config_.influxdb;
+  if (influxdb.url.empty()) {
+    writes_to_terminal_ = true;
+    output_ = std::make_unique<TerminalOutput>();
+    log_.info("ready: windows of {} go to standard output (influxdb.url is empty)",
+              duration_to_string(config_.flush.interval));
+    return std::nullopt;
+  }
+  auto settings = influx_settings(influxdb);
+  if (!settings) return settings.error();
+  output_ =
+      std::make_unique<InfluxWriter>(loop_, std::move(settings).value(), OutboxLimits{}, log_);
+  log_.info("ready: windows of {} go to {} database {}", duration_to_string(config_.flush.interval),
+            influxdb.url, quote(influxdb.database));
+  return std::nullopt;
+}
+
+int Daemon::run() {
+  loop_.run();
+  return exit_status_;
+}
+
+void Daemon::arm_window_timer() {
+  window_timer_.start(clock_.until_boundary(wall_now()));
+}
+
+void Daemon::on_window_end() {
+  const WindowClock::Cut cut = clock_.cut(wall_now());
+  const bool is_held_back = cut.step == WindowClock::Step::held_back;
+  if (is_held_back && !clock_held_back_) {
+    log_.warn(
+        "the wall clock stepped back: windows are stamped behind the last one until it has caught "
+        "up");
+  } else if (cut.step == WindowClock::Step::accepted_back) {
+    log_.warn(
+        "the wall clock stepped back by more than an hour: its new time is taken, and points of "
+        "the time "
+        "between are overwritten where series and stamp are the same");
+  } else if (cut.step == WindowClock::Step::forward) {
+    log_.warn(
+        "the wall clock stepped forward, or the process was stopped: one window is longer than {}",
+        duration_to_string(config_.flush.interval));
+  }
+  clock_held_back_ = is_held_back;
+  close_window(cut, false);
+  arm_window_timer();
+}
+
+void Daemon::close_window(const WindowClock::Cut& cut, bool is_last) {
+  const std::uint64_t number = next_window_++;
+  closing_.push_back({.number = number,
+                      .span = cut.span,
+                      .is_last = is_last,
+                      .parts_missing = workers_.size(),
+                      .gathered = {}});
+  for (const auto& worker : workers_) {
+    if (is_last) {
+      worker->stop(number);
+    } else {
+      worker->close_window(number, take_spare());
+    }
+  }
+  if (!overdue_timer_.active())
+    overdue_timer_.start(std::min<milliseconds>(config_.flush.interval, milliseconds(1000)));
+}
+
+void Daemon::on_part(WindowPart part) {
+  const auto closing = std::ranges::find(closing_, part.window, &Closing::number);
+  if (closing == closing_.end()) {
+    add_late_part(std::move(part));
+    return;
+  }
+  --closing->parts_missing;
+  closing->buffer_fill = std::max(closing->buffer_fill, part.buffer_fill);
+  merge_part(closing->gathered, std::move(part.gathered));
+  flush_complete();
+}
+
+// Its window is gone, its samples are not: they are written with the next.
+void Daemon::add_late_part(WindowPart part) {
+  log_.warn("a receive thread handed window {} over too late: its samples count in the next window",
+            part.window);
+  merge_part(late_, std::move(part.gathered));
+}
+
+void Daemon::merge_part(std::optional<Gathered>& whole, Gathered part) {
+  if (part.refused_example) refused_example_ = std::move(part.refused_example);
+  if (!whole) {
+    whole = std::move(part);
+    return;
+  }
+  whole->counts += part.counts;
+  whole->table.merge(std::move(part.table));
+  give_back(std::move(part.table));
+}
+
+void Daemon::on_parts_overdue() {
+  if (closing_.empty()) return;
+  ledger_.windows_late += closing_.front().parts_missing;
+  closing_.front().parts_missing = 0;
+  flush_complete();
+}
+
+void Daemon::flush_complete() {
+  while (!closing_.empty() && closing_.front().parts_missing == 0) {
+    Closing closing = std::move(closing_.front());
+    closing_.pop_front();
+    flush(std::move(closing));
+  }
+  if (closing_.empty()) overdue_timer_.stop();
+}
+
+void Daemon::flush(Closing closing) {
+  if (late_) merge_part(closing.gathered, *std::exchange(late_, std::nullopt));
+  if (!closing.gathered) closing.gathered.emplace(take_spare());
+  Table& table = closing.gathered->table;
+
+  ledger_.ingest += closing.gathered->counts;
+  Snapshot snapshot = carry_.close(table, closing.span);
+  ++ledger_.windows;
+  ledger_.sets_estimated = carry_.sets_estimated();
+  ledger_.timers_estimated = carry_.timers_estimated();
+  ledger_.gauges_expired = carry_.gauges_expired();
+  ledger_.gauges_not_carried = carry_.gauges_not_carried();
+  ledger_.outbox = output_->counts();
+  if (!writes_to_terminal_) {
+    add_self_metrics(reported_, ledger_,
+                     {.series = table.size(),
+                      .receive_buffer_fill = closing.buffer_fill,
+                      .outbox_bytes = output_->bytes(),
+                      .gauges_held = carry_.gauges()},
+                     naming_.static_tags, snapshot);
+    reported_ = ledger_;
+  }
+
+  for (Payload& payload : encode_influx(snapshot, naming_)) {
+    ledger_.points_flushed += payload.points;
+    output_->push(std::move(payload));
+  }
+  log_.debug("window {}: {} series, {} points", closing.number, table.size(), snapshot.points());
+  give_back(std::move(closing.gathered->table));
+  log_losses(closing.is_last);
+  if (closing.is_last) output_->drain(drain_within, [this] { finish(); });
+}
+
+void Daemon::log_losses(bool is_last) {
+  ledger_.outbox = output_->counts();
+  const auto example = std::exchange(refused_example_, std::nullopt);
+  for (const std::string& line :
+       loss_log_->lines(ledger_, example, std::chrono::steady_clock::now(), is_last)) {
+    log_.warn("{}", line);
+  }
+}
+
+void Daemon::on_signal(const char* name) {
+  if (is_stopping_) {
+    log_.error("{} again: stopping at once; {} points that were not written are lost", name,
+               with_commas(output_->counts().queued));
+    exit_status_ = 1;
+    loop_.stop();
+    return;
+  }
+  log_.info("{}: stopping; the open window is written first", name);
+  stop();
+}
+
+void Daemon::stop() {
+  is_stopping_ = true;
+  service_manager_.stopping();
+  window_timer_.stop();
+  close_window(clock_.cut_short(wall_now()), true);
+}
+
+void Daemon::finish() {
+  log_losses(true);
+  const OutboxCounts& counts = output_->counts();
+  log_.info(
+      "stopped: {} datagrams received, {} dropped by the kernel; {} lines accepted, {} refused; "
+      "{} points flushed, {} written, {} dropped",
+      with_commas(ledger_.ingest.datagrams), with_commas(ledger_.ingest.kernel_drops),
+      with_commas(ledger_.ingest.lines_accepted), with_commas(ledger_.ingest.refused()),
+      with_commas(ledger_.points_flushed), with_commas(counts.written),
+      with_commas(counts.dropped()));
+  loop_.stop();
+}
+
+Table Daemon::take_spare() {
+  if (spares_.empty()) return Table(table_rules_);
+  Table spare = std::move(spares_.back());
+  spares_.pop_back();
+  return spare;
+}
+
+void Daemon::give_back(Table table) {
+  table.clear();
+  if (spares_.size() < workers_.size()) spares_.push_back(std::move(table));
+}
+
+int run_daemon(const LoadedConfig& loaded, const std::string& log_level_override) {
+  const auto logger =
+      make_logger(log_level_override.empty() ? loaded.config.log.level : log_level_override);
+  if (!logger) {
+    fmt::print(stderr, "tallyd: {}\n", logger.error().message);
+    return 2;
+  }
+  spdlog::logger& log = *logger.value();
+  // A reader of standard output that went away is an error of that write, not the end of the
+  // process.
+  std::signal(SIGPIPE, SIG_IGN);
+  log.info("tallyd {} starts", TALLYD_VERSION);
+  if (const auto warning = exposed_password(loaded)) log.warn("{}", *warning);
+  Daemon daemon(loaded.config, log);
+  if (const Status error = daemon.start()) {
+    log.error("{}", error->message);
+    return 1;
+  }
+  return daemon.run();
+}
+
+}  // namespace tally

@@ -1,0 +1,312 @@
+#include "daemon/explain.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <istream>
+#include <iterator>
+#include <ostream>
+#include <utility>
+
+#include "daemon/sources.hpp"
+#include "tally/carry.hpp"
+#include "tally/parse.hpp"
+#include "tally/text.hpp"
+
+namespace tally {
+namespace {
+
+/// Why a line was refused, for someone who wants to mend the sender.
+std::string in_words(Reason reason, const Config& config) {
+  switch (reason) {
+    case Reason::missing_value:
+      return "there is no value: a line is name:value|type";
+    case Reason::missing_type:
+      return "there is no type: a line is name:value|type";
+    case Reason::empty_name:
+      return "there is no name in front of the ':'";
+    case Reason::bad_value:
+      return "the value is no finite decimal number";
+    case Reason::bad_rate:
+      return "the sample rate must be one @number in (0, 1], at least 1e-6";
+    case Reason::bad_timestamp:
+      return "behind |T there must be whole seconds";
+    case Reason::unknown_type:
+      return "the type must be c, g, ms, s, h or d";
+    case Reason::unsupported:
+      return "events and service checks are not taken";
+    case Reason::invalid_utf8:
+      return "name, tags and set members must be valid UTF-8";
+    case Reason::reserved_name:
+      return "names that begin with tallyd. are tallyd's own";
+    case Reason::name_too_long:
+      return fmt::format("the name has more than {} bytes (limits.name_bytes)",
+                         config.limits.line.name_bytes);
+    case Reason::tag_too_long:
+      return fmt::format("a tag's key or value has more than {} bytes (limits.tag_bytes)",
+                         config.limits.line.tag_bytes);
+    case Reason::too_many_tags:
+      return fmt::format("there are more than {} tags (limits.tags)", config.limits.line.tags);
+    case Reason::series_too_long:
+      return fmt::format("name and tags have more than {} bytes together", series_bytes_max);
+    case Reason::truncated:
+      return "the datagram was cut";
+    case Reason::series_limit:
+      return fmt::format("the window would have more than {} series (limits.series)",
+                         config.limits.series);
+    case Reason::overflow:
+      return "the sum would leave the range of a double";
+  }
+  return {};  // not reached: the switch is complete
+}
+
+/// The refused line as printable ASCII, and below it a caret under the byte that decided it. Of a
+/// long line the part around that byte.
+std::string with_caret(const Refusal& refusal) {
+  constexpr std::size_t before_max = 60, after_max = 40;
+  const std::size_t caret = std::min<std::size_t>(refusal.caret, refusal.line.size());
+  const std::size_t begin = caret - std::min(caret, before_max);
+  const std::string_view after = refusal.line.substr(caret, after_max);
+  std::string shown = "  ";
+  if (begin > 0) shown += "..";
+  shown += quote(refusal.line.substr(begin, caret - begin));
+  shown.pop_back();  // the closing quote: the text goes on
+  const std::size_t column = shown.size();
+  shown += quote(after).substr(1);
+  if (caret + after.size() < refusal.line.size()) shown += "..";
+  return shown + "\n" + std::string(column, ' ') + "^\n";
+}
+
+std::string number(double value) {
+  std::string out;
+  append_number(out, value);
+  return out;
+}
+
+std::string value_in_words(const Sample& sample) {
+  if (sample.kind == Kind::set) return "holds " + quote(sample.member);
+  if (sample.is_delta) return "moves by " + number(sample.value);
+  std::string words = "= " + number(sample.value);
+  if (sample.rate != 1)
+    words += fmt::format(", sample rate {}: stands for {}", number(sample.rate),
+                         number(1 / sample.rate));
+  return words;
+}
+
+std::string tags_in_words(std::span<const Tag> tags) {
+  std::string words;
+  for (const Tag& tag : tags) {
+    words += words.empty() ? ", tags " : " ";
+    words += tag.bare ? quote(tag.key) : quote(tag.key) + "=" + quote(tag.value);
+  }
+  return words;
+}
+
+void append_json_tags(std::string& out, std::span<const Tag> tags) {
+  out += "\"tags\":{";
+  const std::size_t begin = out.size();
+  for (auto tag = tags.begin(); tag != tags.end(); ++tag) {
+    const auto has_this_key = [&](const Tag& later) { return later.key == tag->key; };
+    if (tag->key.empty() || std::any_of(std::next(tag), tags.end(), has_this_key)) continue;
+    if (out.size() > begin) out += ',';
+    append_json_string(out, tag->key);
+    out += ':';
+    if (tag->bare)
+      out += "true";
+    else
+      append_json_string(out, tag->value);
+  }
+  out += '}';
+}
+
+void append_json_sample(std::string& out, const Sample& sample, std::span<const Tag> tags) {
+  out += "{\"kind\":\"";
+  out += to_string(sample.kind);
+  out += "\",\"name\":";
+  append_json_string(out, sample.name);
+  if (sample.kind == Kind::set) {
+    out += ",\"member\":";
+    append_json_string(out, sample.member);
+  } else {
+    out += ",\"value\":";
+    append_number(out, sample.value);
+  }
+  if (sample.kind == Kind::gauge) out += sample.is_delta ? ",\"delta\":true" : ",\"delta\":false";
+  if (sample.rate != 1) {
+    out += ",\"rate\":";
+    append_number(out, sample.rate);
+  }
+  out += ',';
+  append_json_tags(out, tags);
+  out += '}';
+}
+
+/// "name":[..], with `append` for each element.
+template <class Range, class Append>
+void append_json_array(std::string& out, std::string_view name, const Range& range, Append append) {
+  out += '"';
+  out += name;
+  out += "\":[";
+  bool is_first = true;
+  for (const auto& element : range) {
+    if (!is_first) out += ',';
+    is_first = false;
+    append(element);
+  }
+  out += ']';
+}
+
+std::vector<std::string> lines_of(const std::vector<Payload>& payloads) {
+  std::vector<std::string> lines;
+  for (const Payload& payload : payloads) {
+    std::string_view rest = payload.body;
+    while (!rest.empty()) {
+      const std::size_t end = rest.find('\n');
+      lines.emplace_back(rest.substr(0, end));
+      rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+    }
+  }
+  return lines;
+}
+
+/// What `\x4f` and the like stand for; the number of bytes that were read, 0 if it is no escape.
+std::size_t read_escape(std::string_view text, char& byte) {
+  if (text.size() < 2) return 0;
+  switch (text[1]) {
+    case 'n':
+      byte = '\n';
+      return 2;
+    case 't':
+      byte = '\t';
+      return 2;
+    case 'r':
+      byte = '\r';
+      return 2;
+    case '\\':
+      byte = '\\';
+      return 2;
+    default:
+      break;
+  }
+  if (text[1] != 'x' || text.size() < 4) return 0;
+  unsigned value = 0;
+  const auto [end, error] = std::from_chars(text.data() + 2, text.data() + 4, value, 16);
+  if (error != std::errc() || end != text.data() + 4) return 0;
+  byte = static_cast<char>(value);
+  return 4;
+}
+
+WallTime wall_now() {
+  return std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
+}
+
+}  // namespace
+
+std::string unescape(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const std::size_t plain = std::min(text.find('\\'), text.size());
+    out += text.substr(0, plain);
+    text.remove_prefix(plain);
+    if (text.empty()) break;
+    char byte = '\\';
+    const std::size_t read = read_escape(text, byte);
+    out += byte;
+    text.remove_prefix(std::max<std::size_t>(read, 1));
+  }
+  return out;
+}
+
+Explainer::Explainer(const Config& config, std::vector<StaticTag> static_tags)
+    : config_(config),
+      rules_{.series_max = config.limits.series,
+             .set_members_exact = config.limits.set_members,
+             .hash_seed = 0,  // no stranger sends here
+             .static_tags = static_tags},
+      naming_{.prefix = config.output.prefix, .static_tags = std::move(static_tags)},
+      table_(rules_) {}
+
+/// A line is shown as taken or as refused, never as both.
+void Explainer::add_line(const Line& line) {
+  std::optional<Reason> reason;
+  const auto samples = std::span(batch_.samples).subspan(line.first, line.count);
+  for (const Sample& sample : samples) {
+    const Added added = table_.add(sample, batch_.tags_of(sample), Instant{});
+    if (added == Added::series_limit) reason = Reason::series_limit;
+    if (added == Added::overflow) reason = Reason::overflow;
+  }
+  if (reason)
+    refused_.push_back({*reason, 0, line.text});
+  else
+    samples_.insert(samples_.end(), samples.begin(), samples.end());
+}
+
+void Explainer::digest(std::string_view datagram, WallTime now) {
+  batch_.clear();
+  samples_.clear();
+  table_.clear();
+  parse_datagram(datagram, config_.limits.line, batch_);
+  refused_ = batch_.refused;
+  for (const Line& line : batch_.lines) add_line(line);
+  std::ranges::stable_sort(refused_, {},
+                           [](const Refusal& refusal) { return refusal.line.data(); });
+
+  const auto interval = config_.flush.interval;
+  const WallTime start(now.time_since_epoch() / interval * interval);
+  Carry carry({.percents = config_.flush.percentiles, .gauge_ttl = config_.gauges.ttl});
+  points_ = lines_of(encode_influx(carry.close(table_, Span{start, interval}), naming_));
+}
+
+std::string Explainer::text(std::string_view datagram, WallTime now) {
+  digest(datagram, now);
+  std::string out;
+  for (const Sample& sample : samples_)
+    out += fmt::format("{} {} {}{}\n", to_string(sample.kind), quote(sample.name),
+                       value_in_words(sample), tags_in_words(batch_.tags_of(sample)));
+  for (const Refusal& refusal : refused_)
+    out += fmt::format("refused, {}: {}\n{}", to_string(refusal.reason),
+                       in_words(refusal.reason, config_), with_caret(refusal));
+  if (!points_.empty()) out += "written:\n";
+  for (const std::string& point : points_) out += "  " + point + "\n";
+  return out.empty() ? "an empty datagram: nothing is counted, nothing is refused\n" : out;
+}
+
+std::string Explainer::json(std::string_view datagram, WallTime now) {
+  digest(datagram, now);
+  std::string out = "{";
+  append_json_array(out, "samples", samples_, [&](const Sample& sample) {
+    append_json_sample(out, sample, batch_.tags_of(sample));
+  });
+  out += ',';
+  append_json_array(out, "refused", refused_, [&](const Refusal& refusal) {
+    out += "{\"line\":";
+    append_json_string(out, refusal.line);
+    out += ",\"reason\":\"";
+    out += to_string(refusal.reason);
+    out += "\"}";
+  });
+  out += ',';
+  append_json_array(out, "points", points_,
+                    [&](const std::string& point) { append_json_string(out, point); });
+  out += '}';
+  return out;
+}
+
+int run_explain(const Config& config, const std::string& line, bool as_json, std::istream& in,
+                std::ostream& out) {
+  Explainer explainer(config, effective_tags(config));
+  const auto explain = [&](std::string_view escaped) {
+    const std::string datagram = unescape(escaped);
+    out << (as_json ? explainer.json(datagram, wall_now()) + "\n"
+                    : explainer.text(datagram, wall_now()))
+        << std::flush;
+  };
+  if (line != "-") explain(line);
+  std::string input;
+  while (line == "-" && out && std::getline(in, input)) explain(input);
+  return out ? 0 : 1;
+}
+
+}  // namespace tally

@@ -1,0 +1,77 @@
+// tallyd: reads the command line and the configuration, and hands over to the verb.
+//
+// Exit status: 0 all well, 1 something failed, 2 the command line or the configuration is wrong.
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <iostream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "daemon/check.hpp"
+#include "daemon/daemon.hpp"
+#include "daemon/explain.hpp"
+#include "daemon/options.hpp"
+#include "daemon/sources.hpp"
+
+namespace tally {
+namespace {
+
+constexpr int usage_error = 2;
+
+int complain(const std::string& message) {
+  std::cerr << message << '\n';
+  return usage_error;
+}
+
+int print(const std::string& text) {
+  std::cout << text << std::flush;
+  return std::cout ? 0 : 1;
+}
+
+int check(const Options& options, const LoadedConfig& loaded, const std::string& file_name) {
+  if (options.running) return report(find_running(loaded.config), std::cout);
+  const std::string what = file_name.empty() ? "configuration" : file_name;
+  std::vector<Finding> findings = {{Finding::Level::well, what + ": all well"}};
+  if (!options.offline) std::ranges::move(find_problems(loaded), std::back_inserter(findings));
+  return report(findings, std::cout);
+}
+
+int run_verb(const Options& options, const LoadedConfig& loaded, const std::string& file_name) {
+  switch (options.verb) {
+    case Verb::run:
+      return run_daemon(loaded, options.log_level);
+    case Verb::config:
+      return print(config_to_toml(loaded));
+    case Verb::check:
+      return check(options, loaded, file_name);
+    case Verb::explain:
+      return run_explain(loaded.config, options.line, options.json, std::cin, std::cout);
+  }
+  return usage_error;  // not reached: the switch is complete
+}
+
+int run(const std::vector<std::string>& arguments) {
+  const Result<Options> options = parse_options(arguments);
+  if (!options) return complain("tallyd: " + options.error().message);
+  if (options.value().wants_help) return print(help_text());
+  if (options.value().wants_version) return print("tallyd " TALLYD_VERSION "\n");
+
+  const Result<ConfigSources> sources =
+      read_sources(options.value().config_file, options.value().sets, environ);
+  if (!sources) return complain("tallyd: " + sources.error().message);
+  // Without the program's name: editors jump to "file:line:column: message".
+  const Result<LoadedConfig> loaded = load_config(sources.value());
+  if (!loaded) return complain(loaded.error().message);
+  return run_verb(options.value(), loaded.value(), sources.value().file_name);
+}
+
+}  // namespace
+}  // namespace tally
+
+int main(int argc, char** argv) {
+  std::ios::sync_with_stdio(false);
+  return tally::run(std::vector<std::string>(argv + (argc > 0), argv + argc));
+}
