@@ -1,0 +1,95 @@
+// How a service is instrumented: wrap its handler, read the monotonic clock before and after, send.
+//
+// The tutorial this grew out of wrote, in Go, `defer timer.Update(time.Since(start))` as the first
+// line of its handler. `defer` puts off the call, not its arguments: `time.Since(start)` was
+// computed at once, before the handler had done anything, so the charted response time was the time
+// of nothing. Here the second reading of the clock is an expression after the handler's return; it
+// cannot be early.
+
+#include "demo/demo.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <optional>
+#include <utility>
+
+#include "demo/load.hpp"
+#include "uv/handles.hpp"
+
+namespace tally::demo {
+namespace {
+
+// A real service would ask a database here. This one counts primes by trial division: work that
+// takes time, and differently long each time, so that the chart of it has a shape. Not a sleep,
+// which would measure the scheduler.
+unsigned count_primes_below(unsigned end) {
+  unsigned count = 0;
+  for (unsigned candidate = 2; candidate < end; ++candidate) {
+    unsigned divisor = 2;
+    while (divisor * divisor <= candidate && candidate % divisor != 0) ++divisor;
+    if (divisor * divisor > candidate) ++count;
+  }
+  return count;
+}
+
+void log_end(const StatsdClient& statsd, const std::optional<Load>& load) {
+  if (load) spdlog::info("load: {} requests answered, {} not", load->answered(), load->failed());
+  spdlog::info("stopped; metrics: {} datagrams sent, {} known lost", statsd.sent(), statsd.lost());
+}
+
+}  // namespace
+
+Response Greeter::answer(const Request& request) {
+  if (request.path != "/") return {.status = 404, .body = "not found; try /\n"};
+  if (request.method != "GET" && request.method != "HEAD") {
+    return {.status = 405, .body = "only GET and HEAD\n", .headers = {{"Allow", "GET, HEAD"}}};
+  }
+  std::exponential_distribution<> effort(1.0 / 2000);
+  const double end = std::min(effort(dice_), 20'000.0);
+  const unsigned primes = count_primes_below(static_cast<unsigned>(end));
+  return {.body = "Hello World!",
+          .headers = {{"Content-Type", "text/plain; charset=utf-8"},
+                      {"Primes-Counted", std::to_string(primes)}}};
+}
+
+HttpServer::Handler measured(HttpServer::Handler handler, StatsdClient& statsd, Clock now) {
+  return [handler = std::move(handler), &statsd, now = std::move(now)](const Request& request) {
+    const Instant begin = now();
+    Response response = handler(request);
+    const Milliseconds elapsed = now() - begin;
+    // One datagram for both lines: one system call, and a lost packet cannot leave a count without
+    // its time.
+    statsd.send({counter("count_request", 1), timer("response_time", elapsed)});
+    return response;
+  };
+}
+
+Status run_demo(const DemoOptions& options) {
+  const Result<Address> listen = resolve(options.listen);
+  if (!listen) return Error{"--listen: " + listen.error().message};
+  const Result<Address> daemon = resolve(options.statsd);
+  if (!daemon) return Error{"--statsd: " + daemon.error().message};
+  Result<StatsdClient> statsd = StatsdClient::open(daemon.value());
+  if (!statsd) return statsd.error();
+
+  uv::Loop loop;
+  Greeter greeter;
+  const auto greet = [&greeter](const Request& request) { return greeter.answer(request); };
+  HttpServer server(measured(greet, statsd.value(), std::chrono::steady_clock::now));
+  if (const Status failure = server.listen(loop, listen.value())) return failure;
+  spdlog::info("listening on http://{}", to_string(server.address()));
+  spdlog::info("sending metrics to {} by UDP", to_string(daemon.value()));
+
+  std::optional<Load> load;
+  if (options.load > 0) load.emplace(loop, server.address(), options.load);
+  const uv::Signal on_terminate(loop, SIGTERM, [&loop] { loop.stop(); });
+  const uv::Signal on_interrupt(loop, SIGINT, [&loop] { loop.stop(); });
+  loop.run();
+  log_end(statsd.value(), load);
+  return {};
+}
+
+}  // namespace tally::demo
