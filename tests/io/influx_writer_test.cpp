@@ -1,0 +1,539 @@
+#include "deliver/influx_writer.hpp"
+
+#include <doctest/doctest.h>
+#include <spdlog/logger.h>
+#include <spdlog/sinks/ostream_sink.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "fake_server.hpp"
+
+using namespace std::chrono_literals;
+using tally::InfluxSettings;
+using tally::InfluxWriter;
+using tally::OutboxCounts;
+using tally::OutboxLimits;
+using tally::Payload;
+using tally::test::cut;
+using tally::test::FakeReply;
+using tally::test::FakeRequest;
+using tally::test::FakeServer;
+using tally::test::mute;
+using tally::test::reply;
+using tally::test::run_until;
+
+namespace {
+
+/// The reverse of gzip(), from zlib's own documentation of inflate.
+std::string gunzip(const std::string& packed) {
+  z_stream stream{};
+  REQUIRE(inflateInit2(&stream, 15 + 16) == Z_OK);
+  std::string plain(1 << 20, '\0');
+  std::string in = packed;
+  stream.next_in = reinterpret_cast<Bytef*>(in.data());
+  stream.avail_in = static_cast<uInt>(in.size());
+  stream.next_out = reinterpret_cast<Bytef*>(plain.data());
+  stream.avail_out = static_cast<uInt>(plain.size());
+  CHECK(inflate(&stream, Z_FINISH) == Z_STREAM_END);
+  plain.resize(stream.total_out);
+  inflateEnd(&stream);
+  return plain;
+}
+
+std::string plain_body(const FakeRequest& request) {
+  return request.headers.count("content-encoding") != 0 ? gunzip(request.body) : request.body;
+}
+
+Payload lines(std::uint32_t count, int first = 0) {
+  Payload payload{.points = count};
+  for (std::uint32_t i = 0; i < count; ++i) {
+    payload.body +=
+        "hits.count count=" + std::to_string(first + static_cast<int>(i)) + " 1700000000\n";
+  }
+  return payload;
+}
+
+FakeReply error(int status, const std::string& text) {
+  return reply(status, "{\"error\":\"" + text + "\"}\n",
+               "Content-Type: application/json\r\nX-Influxdb-Version: 1.6.7\r\nX-Influxdb-Error: " +
+                   text + "\r\n");
+}
+FakeReply no_database() {
+  return reply(404, R"({"error":"database not found: \"metric\""})",
+               "Content-Type: application/json\r\nX-Influxdb-Version: 1.6.7\r\n");
+}
+FakeReply created() {
+  return reply(200, R"({"results":[{"statement_id":0}]})", "Content-Type: application/json\r\n");
+}
+bool is_write(const FakeRequest& request) {
+  return request.target.starts_with("/write?");
+}
+
+/// A loop, a scripted server, a writer to it and what the writer logs.
+class Rig {
+ public:
+  explicit Rig(FakeServer::Script script) : server(loop, std::move(script)) {
+    settings.url = server.url();
+  }
+
+  InfluxWriter& start(OutboxLimits limits = {}) {
+    return writer.emplace(loop, settings, limits, log);
+  }
+  bool run_until_empty() {
+    return run_until(loop, [&] { return writer->outbox().empty(); });
+  }
+  bool run_until_requests(std::size_t count) {
+    return run_until(loop, [&] { return server.requests().size() >= count; });
+  }
+  std::vector<std::string> log_lines() const {
+    std::vector<std::string> all;
+    std::istringstream in(text.str());
+    for (std::string line; std::getline(in, line);) all.push_back(line);
+    return all;
+  }
+  std::size_t count_lines(const std::string& part) const {
+    const auto all = log_lines();
+    return static_cast<std::size_t>(
+        std::count_if(all.begin(), all.end(),
+                      [&](const std::string& line) { return line.find(part) != line.npos; }));
+  }
+
+  tally::uv::Loop loop;
+  FakeServer server;
+  InfluxSettings settings{.database = "metric", .timeout = 10s};
+  std::ostringstream text;
+  spdlog::logger log = make_log();
+  std::optional<InfluxWriter> writer;
+
+ private:
+  spdlog::logger make_log() {
+    spdlog::logger logger("test", std::make_shared<spdlog::sinks::ostream_sink_mt>(text));
+    logger.set_pattern("%l %v");
+    return logger;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("influx writer: a payload arrives compressed, and its bytes are those that were pushed") {
+  Rig rig([](const FakeRequest&) { return reply(204); });
+  rig.settings.username = "wr";
+  rig.settings.password = "secret";
+  rig.server.listen();
+  InfluxWriter& writer = rig.start();
+  const Payload payload = lines(1'000);
+  writer.push(payload);
+  REQUIRE(rig.run_until_empty());
+  REQUIRE(rig.server.requests().size() == 1);
+  const FakeRequest& request = rig.server.requests()[0];
+  CHECK(request.method == "POST");
+  CHECK(request.target == "/write?db=metric&precision=s");
+  CHECK(request.headers.at("content-encoding") == "gzip");
+  CHECK(request.headers.at("content-type") == "text/plain; charset=utf-8");
+  CHECK(request.headers.at("authorization") == "Basic d3I6c2VjcmV0");
+  CHECK(request.body.size() < payload.body.size() / 5);
+  CHECK(gunzip(request.body) == payload.body);
+  CHECK(writer.counts().written == 1'000);
+  CHECK(writer.counts().balances());
+  CHECK(rig.log_lines().empty());
+}
+
+TEST_CASE("influx writer: where it writes follows from its settings") {
+  struct Row {
+    const char* name;
+    const char* path;
+    const char* database;
+    const char* retention_policy;
+    bool milliseconds;
+    const char* target;
+  };
+  const std::vector<Row> rows{
+      {"plain", "", "metric", "", false, "/write?db=metric&precision=s"},
+      {"milliseconds", "", "metric", "", true, "/write?db=metric&precision=ms"},
+      {"slash at the end", "/", "metric", "", false, "/write?db=metric&precision=s"},
+      {"behind a path", "/influx/", "metric", "", false, "/influx/write?db=metric&precision=s"},
+      {"retention policy", "", "metric", "one week", false,
+       "/write?db=metric&rp=one%20week&precision=s"},
+      {"hostile name", "", "a&b=c/\"\xC3\xA9", "", false,
+       "/write?db=a%26b%3Dc%2F%22%C3%A9&precision=s"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    Rig rig([](const FakeRequest&) { return reply(204); });
+    rig.settings.url += row.path;
+    rig.settings.database = row.database;
+    rig.settings.retention_policy = row.retention_policy;
+    rig.settings.gzip = false;
+    rig.server.listen();
+    Payload payload = lines(1);
+    payload.milliseconds = row.milliseconds;
+    rig.start().push(payload);
+    REQUIRE(rig.run_until_empty());
+    CHECK(rig.server.requests()[0].target == row.target);
+    CHECK(rig.server.requests()[0].headers.count("content-encoding") == 0);
+    CHECK(rig.server.requests()[0].headers.count("authorization") == 0);
+    CHECK(rig.server.requests()[0].body == payload.body);
+  }
+}
+
+TEST_CASE("influx writer: payloads go one after the other over one connection") {
+  Rig rig([](const FakeRequest&) { return reply(204); });
+  rig.server.listen();
+  InfluxWriter& writer = rig.start();
+  for (int i = 0; i < 20; ++i) writer.push(lines(1, i));
+  REQUIRE(rig.run_until_empty());
+  REQUIRE(rig.server.requests().size() == 20);
+  for (int i = 0; i < 20; ++i)
+    CHECK(plain_body(rig.server.requests()[static_cast<std::size_t>(i)]) == lines(1, i).body);
+  CHECK(rig.server.connections() == 1);
+}
+
+TEST_CASE(
+    "influx writer: what waits for a server that is not there is delivered once when it comes") {
+  Rig rig([](const FakeRequest&) { return reply(204); });
+  InfluxWriter& writer = rig.start();
+  writer.push(lines(1'234));
+  writer.push(lines(1));
+  REQUIRE(run_until(rig.loop, [&] { return writer.counts().attempts >= 2; }));
+  CHECK(writer.counts().queued == 1'235);
+  REQUIRE(rig.log_lines().size() == 1);  // the second failure is held back
+  const std::string line = rig.log_lines()[0];
+  CHECK(
+      line.starts_with("warning nothing answers at " + rig.server.url() + ": connection refused"));
+  CHECK(line.find("1,235 points wait in memory") != std::string::npos);
+
+  rig.server.listen();
+  REQUIRE(rig.run_until_empty());
+  CHECK(rig.server.requests().size() == 2);
+  CHECK(writer.counts().written == 1'235);
+  CHECK(writer.counts().dropped() == 0);
+  REQUIRE(rig.log_lines().size() == 2);
+  CHECK(rig.log_lines()[1].starts_with("info " + rig.server.url() + " takes points again after "));
+  CHECK(rig.log_lines()[1].find("1,235 points were waiting") != std::string::npos);
+}
+
+TEST_CASE("influx writer: after an answer that broke off the same bytes are sent again") {
+  struct Row {
+    const char* name;
+    FakeReply broken;
+  };
+  const std::vector<Row> rows{
+      {"nothing", cut("")},
+      {"half a 204", cut("HTTP/1.1 204 No Content\r\nX-Influ")},
+      {"half a body", cut("HTTP/1.1 500 Oops\r\nContent-Length: 100\r\n\r\nabc")},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    int asked = 0;
+    Rig rig([&](const FakeRequest&) { return ++asked == 1 ? row.broken : reply(204); });
+    rig.server.listen();
+    rig.start().push(lines(50));
+    REQUIRE(rig.run_until_empty());
+    REQUIRE(rig.server.requests().size() == 2);
+    CHECK(rig.server.requests()[0].body == rig.server.requests()[1].body);
+    CHECK(rig.server.requests()[0].target == rig.server.requests()[1].target);
+    CHECK(gunzip(rig.server.requests()[1].body) == lines(50).body);
+    CHECK(rig.writer->counts().written == 50);
+    CHECK(rig.writer->counts().retries == 1);
+  }
+}
+
+TEST_CASE("influx writer: a mute server costs its time-out, and the points are kept") {
+  Rig rig([](const FakeRequest&) { return mute(); });
+  rig.settings.timeout = 50ms;
+  rig.server.listen();
+  InfluxWriter& writer = rig.start();
+  writer.push(lines(5));
+  REQUIRE(run_until(rig.loop, [&] { return writer.counts().attempts == 1; }));
+  CHECK(writer.counts().queued == 5);
+  REQUIRE(rig.log_lines().size() == 1);
+  CHECK(rig.log_lines()[0].find("did not answer: timed out after 50 ms") != std::string::npos);
+}
+
+TEST_CASE("influx writer: a missing database is created, and the points sent again at once") {
+  bool exists = false;
+  Rig rig([&](const FakeRequest& request) {
+    if (is_write(request)) return exists ? reply(204) : no_database();
+    exists = true;
+    return created();
+  });
+  rig.settings.database = "we\"ird\\db";
+  rig.settings.username = "admin";
+  rig.settings.password = "pw";
+  rig.server.listen();
+  rig.start().push(lines(3));
+  REQUIRE(rig.run_until_empty());
+  const auto& requests = rig.server.requests();
+  REQUIRE(requests.size() == 3);
+  CHECK(requests[1].method == "POST");
+  CHECK(requests[1].target == "/query");
+  CHECK(requests[1].headers.at("content-type") == "application/x-www-form-urlencoded");
+  CHECK(requests[1].headers.at("authorization") == "Basic YWRtaW46cHc=");
+  // CREATE DATABASE "we\"ird\\db"
+  CHECK(requests[1].body == "q=CREATE%20DATABASE%20%22we%5C%22ird%5C%5Cdb%22");
+  CHECK(requests[2].body == requests[0].body);
+  CHECK(rig.writer->counts().written == 3);
+  CHECK(rig.count_lines("has no database") == 1);
+  CHECK(rig.count_lines("created database") == 1);
+  CHECK(rig.log_lines().size() == 2);
+}
+
+TEST_CASE(
+    "influx writer: a database that cannot be created has its own line, and the points are kept") {
+  struct Row {
+    const char* name;
+    FakeReply answer;
+    const char* says;
+  };
+  const std::vector<Row> rows{
+      {"no right to", error(403, "error authorizing query: wr not authorized"),
+       "403 \"error authorizing query"},
+      {"an error inside a 200",
+       reply(200, R"({"results":[{"statement_id":0,"error":"disk full"}]})"), "disk full"},
+      {"a web page", reply(200, "<!doctype html>", "Content-Type: text/html\r\n"), "doctype"},
+      {"broken off", cut(""), "mpty reply"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    Rig rig(
+        [&](const FakeRequest& request) { return is_write(request) ? no_database() : row.answer; });
+    rig.server.listen();
+    rig.start().push(lines(3));
+    REQUIRE(run_until(rig.loop,
+                      [&] { return rig.count_lines("cannot create database \"metric\"") == 1; }));
+    CHECK(rig.count_lines(row.says) == 1);
+    CHECK(rig.count_lines("CREATE DATABASE \"metric\"") == 1);
+    CHECK(rig.count_lines("3 points wait in memory") == 1);
+    CHECK(rig.writer->counts().queued == 3);
+  }
+}
+
+TEST_CASE("influx writer: a database that stays missing is not created again before the back-off") {
+  Rig rig([](const FakeRequest& request) { return is_write(request) ? no_database() : created(); });
+  rig.server.listen();
+  InfluxWriter& writer = rig.start();
+  writer.push(lines(3));
+  REQUIRE(run_until(rig.loop, [&] { return writer.counts().attempts == 2; }));
+  CHECK(rig.server.requests().size() == 3);
+  CHECK(writer.outbox().failures() == 2);
+  CHECK(rig.count_lines("although it was created a moment ago") == 1);
+  // Then the whole round again.
+  REQUIRE(rig.run_until_requests(5));
+  CHECK(rig.server.requests()[4].target == "/query");
+}
+
+TEST_CASE(
+    "influx writer: a new password is taken after a 401, and the old one not tried for ever") {
+  Rig rig([](const FakeRequest& request) {
+    return request.headers.at("authorization") == "Basic d3I6Y2FuYXJ5LW5ldw=="
+               ? reply(204)
+               : error(401, "authorization failed");
+  });
+  rig.settings.username = "wr";
+  rig.settings.password = "canary-old";
+  int reads = 0;
+  rig.settings.reload_password = [&] {
+    return ++reads < 3 ? std::string("canary-old") : std::string("canary-new");
+  };
+  rig.server.listen();
+  rig.start().push(lines(2));
+  REQUIRE(rig.run_until_empty());
+  CHECK(reads == 3);
+  CHECK(rig.server.requests().size() == 4);
+  CHECK(rig.writer->counts().written == 2);
+  CHECK(rig.count_lines("refused user \"wr\"") == 1);
+  CHECK(rig.count_lines("the password of \"wr\"") == 1);
+  CHECK(rig.count_lines("canary") == 0);
+}
+
+TEST_CASE("influx writer: each trouble that only an operator can mend has its own line") {
+  struct Row {
+    const char* name;
+    FakeReply answer;
+    const char* says;
+  };
+  const std::vector<Row> rows{
+      {"the tutorial's evening",
+       reply(404, "404 page not found\n",
+             "Content-Type: text/plain; charset=utf-8\r\nX-Influxdb-Version: 1.6.7~rc0\r\n"),
+       "is InfluxDB \"1.6.7~rc0\" and answered 404 \"404 page not found\" to the InfluxDB 1.x API "
+       "(POST /write?db=metric)"},
+      {"bad credentials", error(401, "authorization failed"), "wants a user"},
+      {"missing database", no_database(), "CREATE DATABASE"},
+      {"web page", reply(200, "<html>", "Content-Type: text/html\r\n"), "not a write API"},
+      {"redirect", reply(301, "", "Location: https://db/\r\n"),
+       "redirects (301) to \"https://db/\""},
+      {"retention policy", error(500, "retention policy not found: nope"),
+       "influxdb.retention_policy"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    Rig rig([&](const FakeRequest&) { return row.answer; });
+    rig.settings.create_database = false;
+    rig.server.listen();
+    rig.start().push(lines(7));
+    REQUIRE(run_until(rig.loop, [&] { return rig.writer->counts().attempts == 1; }));
+    REQUIRE(rig.log_lines().size() == 1);
+    CAPTURE(rig.log_lines()[0]);
+    CHECK(rig.log_lines()[0].starts_with("error "));
+    CHECK(rig.count_lines(row.says) == 1);
+    CHECK(rig.count_lines("7 points wait in memory") == 1);
+    CHECK(rig.writer->counts().queued == 7);
+  }
+}
+
+TEST_CASE("influx writer: too large a request is halved until it fits") {
+  Rig rig([](const FakeRequest& request) {
+    return plain_body(request).size() > lines(3).body.size()
+               ? error(413, "Request Entity Too Large")
+               : reply(204);
+  });
+  rig.server.listen();
+  rig.start().push(lines(10));
+  REQUIRE(rig.run_until_empty());
+  std::string stored;
+  for (const FakeRequest& request : rig.server.requests()) {
+    const std::string body = plain_body(request);
+    if (body.size() <= lines(3).body.size()) stored += body;
+  }
+  CHECK(stored == lines(10).body);
+  CHECK(rig.writer->counts().written == 10);
+  CHECK(rig.count_lines("two halves") == 1);
+}
+
+TEST_CASE("influx writer: lost points are counted each time and told once in ten seconds") {
+  Rig rig([](const FakeRequest&) {
+    return error(400, "partial write: points beyond retention policy dropped=2");
+  });
+  rig.server.listen();
+  InfluxWriter& writer = rig.start();
+  for (int i = 0; i < 30; ++i) writer.push(lines(5));
+  REQUIRE(rig.run_until_empty());
+  CHECK(writer.counts().dropped_expired == 60);
+  CHECK(writer.counts().written == 90);
+  CHECK(writer.counts().balances());
+  REQUIRE(rig.log_lines().size() == 1);
+  CHECK(rig.log_lines()[0].starts_with("error "));
+  CHECK(rig.log_lines()[0].find("refused 2 of 5 points") != std::string::npos);
+}
+
+TEST_CASE("influx writer: a full memory loses the oldest points, and says so once") {
+  Rig rig([](const FakeRequest&) { return reply(204); });
+  const std::size_t bytes = lines(10).body.size();
+  InfluxWriter& writer = rig.start({.bytes_max = 3 * bytes});
+  for (int i = 0; i < 10; ++i) writer.push(lines(10));
+  CHECK(writer.counts().dropped_full == 70);  // the first is in flight
+  CHECK(writer.counts().balances());
+  CHECK(rig.count_lines("10 oldest points are lost") == 1);
+}
+
+TEST_CASE("log throttle: a kind has one line in ten seconds, which tells how many it stands for") {
+  tally::LogThrottle throttle;
+  const tally::LogThrottle::Kind kind{.status = 503};
+  const tally::Instant start{1'000s};
+  auto since = throttle.pass(kind, 1, start);
+  REQUIRE(since);
+  CHECK(since->times == 1);
+  CHECK_FALSE(throttle.pass(kind, 10, start + 1s));
+  CHECK_FALSE(throttle.pass(kind, 10, start + 9'999ms));
+  CHECK(throttle.pass({.status = 500}, 1, start + 2s));
+  since = throttle.pass(kind, 100, start + 10s);
+  REQUIRE(since);
+  CHECK(since->times == 3);
+  CHECK(since->points == 120);
+  CHECK_FALSE(throttle.pass(kind, 1, start + 19s));
+}
+
+TEST_CASE("influx writer: draining an empty outbox ends at once, from the loop") {
+  Rig rig([](const FakeRequest&) { return reply(204); });
+  bool done = false;
+  rig.start().drain(1h, [&] { done = true; });
+  CHECK_FALSE(done);
+  REQUIRE(run_until(rig.loop, [&] { return done; }));
+  CHECK(rig.log_lines().empty());
+}
+
+TEST_CASE("influx writer: draining waits for what is queued, and not for the back-off") {
+  int asked = 0;
+  Rig rig([&](const FakeRequest&) {
+    return ++asked <= 3 ? reply(503, "", "Retry-After: 300\r\n") : reply(204);
+  });
+  rig.server.listen();
+  InfluxWriter& writer = rig.start();
+  writer.push(lines(4));
+  writer.push(lines(4));
+  REQUIRE(run_until(rig.loop, [&] { return writer.counts().attempts == 1; }));
+  bool done = false;
+  writer.drain(1h, [&] { done = true; });
+  REQUIRE(run_until(rig.loop, [&] { return done; }));
+  CHECK(writer.counts().written == 8);
+  CHECK(rig.count_lines("lost") == 0);
+}
+
+TEST_CASE("influx writer: what is not written when the drain's time is up is counted and told") {
+  struct Row {
+    const char* name;
+    bool listens;
+  };
+  for (const Row& row : {Row{"mute", true}, Row{"refused", false}}) {
+    CAPTURE(row.name);
+    Rig rig([](const FakeRequest&) { return mute(); });
+    if (row.listens) rig.server.listen();
+    InfluxWriter& writer = rig.start();
+    writer.push(lines(4));
+    writer.push(lines(2'000));
+    bool done = false;
+    writer.drain(100ms, [&] { done = true; });
+    REQUIRE(run_until(rig.loop, [&] { return done; }));
+    CHECK(writer.counts().dropped_shutdown == 2'004);
+    CHECK(writer.counts().balances());
+    CHECK(rig.count_lines("error 2,004 points are lost") == 1);
+  }
+}
+
+TEST_CASE("influx writer: it may be destroyed in flight, waiting, creating, and when drained") {
+  struct Row {
+    const char* name;
+    FakeReply to_write;
+    std::size_t requests;
+  };
+  const std::vector<Row> rows{
+      {"in flight", mute(), 1}, {"waiting", reply(503), 1}, {"creating", no_database(), 2}};
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    Rig rig([&](const FakeRequest& request) { return is_write(request) ? row.to_write : mute(); });
+    rig.server.listen();
+    rig.start().push(lines(1));
+    REQUIRE(rig.run_until_requests(row.requests));
+    rig.loop.turn();
+    rig.writer.reset();
+    for (int i = 0; i < 5; ++i) rig.loop.turn();
+  }
+  Rig rig([](const FakeRequest&) { return reply(204); });
+  rig.server.listen();
+  rig.start().push(lines(1));
+  rig.writer->drain(1h, [&] { rig.writer.reset(); });
+  REQUIRE(run_until(rig.loop, [&] { return !rig.writer; }));
+}
+
+TEST_CASE("influx writer: with nothing queued it keeps no loop alive") {
+  tally::uv::Loop loop;
+  std::ostringstream text;
+  spdlog::logger log("test", std::make_shared<spdlog::sinks::ostream_sink_mt>(text));
+  std::optional<FakeServer> server;
+  server.emplace(loop, [](const FakeRequest&) { return reply(204); });
+  server->listen();
+  InfluxWriter writer(loop, {.url = server->url(), .database = "metric"}, {}, log);
+  CHECK_FALSE(uv_loop_alive(loop.raw()) == 0);  // the server's
+  writer.push(lines(1));
+  REQUIRE(run_until(loop, [&] { return writer.outbox().empty(); }));
+  server.reset();
+  loop.run();  // returns only when nothing is active
+  CHECK(writer.counts().written == 1);
+}

@@ -1,0 +1,308 @@
+// The verbs that look at the world: files, the environment, sockets, the kernel's tables, a
+// database.
+
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "daemon/check.hpp"
+#include "daemon/sources.hpp"
+#include "fake_server.hpp"
+#include "process.hpp"
+#include "receive/udp_socket.hpp"
+#include "uv/handles.hpp"
+
+using namespace tally;
+using namespace std::chrono_literals;
+using testing::Command;
+using testing::Process;
+using testing::TemporaryDirectory;
+using Level = Finding::Level;
+
+namespace {
+
+constexpr std::array<const char*, 1> nothing_set = {nullptr};
+
+UdpSocket open_on_loopback() {
+  Result<UdpSocket> socket = UdpSocket::open({"127.0.0.1", 0}, {});
+  if (!socket) FAIL(socket.error().message);
+  return std::move(socket).value();
+}
+
+Config listening_on(const ListenAddress& address) {
+  Config config;
+  config.listen.udp = {address};
+  config.listen.receive_buffer = 64 << 10;
+  config.influxdb.url = "";
+  return config;
+}
+
+struct Ran {
+  int status;
+  std::string output;
+  std::string log;
+};
+
+Ran run(std::vector<std::string> arguments,
+        std::vector<std::pair<std::string, std::string>> environment = {}) {
+  Process process(Command{TALLYD, std::move(arguments), std::move(environment), ""});
+  const std::optional<int> status = process.wait(30s);
+  REQUIRE(status);
+  return {*status, process.output(), process.log()};
+}
+
+}  // namespace
+
+TEST_CASE("sources: a file that is named is read, with the TALLYD_ variables, sorted") {
+  const TemporaryDirectory directory;
+  const std::string path = directory.write("t.toml", "[flush]\n");
+  const std::array<const char*, 6> environment = {
+      "HOME=/", "TALLYD_LOG_LEVEL=off", "TALLYD_FLUSH_INTERVAL=a=b", "NOT_TALLYD_X=1", "TALLYD_X",
+      nullptr};
+  const Result<ConfigSources> sources = read_sources(path, {"a=1"}, environment.data());
+  REQUIRE(sources);
+  CHECK(sources.value().file_name == path);
+  CHECK(sources.value().file_text == "[flush]\n");
+  CHECK(sources.value().sets == std::vector<std::string>{"a=1"});
+  CHECK(sources.value().environment ==
+        std::vector<std::pair<std::string, std::string>>{
+            {"TALLYD_FLUSH_INTERVAL", "a=b"}, {"TALLYD_LOG_LEVEL", "off"}, {"TALLYD_X", ""}});
+}
+
+TEST_CASE("sources: a file that cannot be read is an error that names it") {
+  const TemporaryDirectory directory;
+  const std::string large = directory.write("large.toml", std::string((1 << 20) + 1, '\n'));
+  const auto error_of = [](const std::string& path) {
+    const Result<ConfigSources> sources = read_sources(path, {}, nothing_set.data());
+    return sources ? "(no error)" : sources.error().message;
+  };
+  CHECK(error_of("/nowhere/t.toml") ==
+        "cannot read \"/nowhere/t.toml\": No such file or directory; "
+        "--config names the file to read");
+  CHECK(error_of(directory.path()).find("Is a directory") != std::string::npos);
+  CHECK(error_of(large).find("it is larger than 1MiB") != std::string::npos);
+  CHECK(error_of("").find("No such file") != std::string::npos);
+}
+
+TEST_CASE("secret: one line end behind it is not part of it") {
+  const TemporaryDirectory directory;
+  struct Row {
+    std::string_view text, secret;
+  };
+  for (const Row& row : {Row{"pw", "pw"}, Row{"pw\n", "pw"}, Row{"pw\r\n", "pw"},
+                         Row{"pw\n\n", "pw\n"}, Row{" p w\r", " p w\r"}}) {
+    CAPTURE(row.text);
+    const Result<std::string> secret = read_secret(directory.write("secret", row.text));
+    REQUIRE(secret);
+    CHECK(secret.value() == row.secret);
+  }
+  CHECK_FALSE(read_secret(directory.write("secret", "\n")));
+  CHECK_FALSE(read_secret(directory.write("secret", std::string(4097, 'x'))));
+  CHECK_FALSE(read_secret("/nowhere/secret"));
+}
+
+TEST_CASE("secret: a password in a file that everyone can read is told") {
+  const TemporaryDirectory directory;
+  const std::string path =
+      directory.write("t.toml", "[influxdb]\nusername = \"u\"\npassword = \"hunter2\"\n");
+  const Result<ConfigSources> sources = read_sources(path, {}, nothing_set.data());
+  REQUIRE(sources);
+  const Result<LoadedConfig> loaded = load_config(sources.value());
+  REQUIRE(loaded);
+  REQUIRE(chmod(path.c_str(), 0644) == 0);
+  const std::optional<std::string> warning = exposed_password(loaded.value());
+  REQUIRE(warning);
+  CHECK(warning->find("chmod o-r") != std::string::npos);
+  CHECK(warning->find("hunter2") == std::string::npos);
+  REQUIRE(chmod(path.c_str(), 0640) == 0);
+  CHECK_FALSE(exposed_password(loaded.value()));
+  CHECK_FALSE(exposed_password(LoadedConfig{}));
+}
+
+TEST_CASE("tags: auto becomes this host's name, an empty tag is left out") {
+  Config config;
+  config.tags = {{"a", ""}, {"host", "auto"}, {"zone", "auto"}};
+  const std::vector<StaticTag> tags = effective_tags(config);
+  REQUIRE(tags.size() == 2);
+  CHECK(tags[0].key == "host");
+  CHECK(tags[0].value != "auto");
+  CHECK_FALSE(tags[0].value.empty());
+  CHECK(tags[1] == StaticTag{"zone", "auto"});
+}
+
+TEST_CASE(
+    "check: finds sockets in the kernel's table by address and port, and adds up their queues") {
+  const std::string_view v4 =
+      "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout "
+      "inode\n"
+      "  123: 0100007F:1FBD 00000000:0000 07 00000000:00000340 00:00000000 00000000     0        0 "
+      "1 2 0\n"
+      " 1234: 0100007F:1FBD 00000000:0000 07 00000000:00000010 00:00000000 00000000     0        0 "
+      "1 2 0\n"
+      "  124: 00000000:1FBE 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 "
+      "1 2 0";
+  CHECK(bytes_waiting(v4, {"127.0.0.1", 8125}) == 0x350);
+  CHECK(bytes_waiting(v4, {"0.0.0.0", 8126}) == 0);
+  CHECK_FALSE(bytes_waiting(v4, {"127.0.0.1", 8126}));
+  CHECK_FALSE(bytes_waiting(v4, {"127.0.0.2", 8125}));
+  CHECK_FALSE(bytes_waiting("", {"127.0.0.1", 8125}));
+  CHECK(bytes_waiting("x 00000000000000000000000001000000:1FBD 0:0 07 0:5", {"::1", 8125}) == 5);
+  CHECK(bytes_waiting("x 0100007F:1FBD", {"127.0.0.1", 8125}) == 0);  // cut short
+}
+
+TEST_CASE("check --running: is well while the address is bound, and not afterwards") {
+  ListenAddress address;
+  {
+    const UdpSocket socket = open_on_loopback();
+    address = socket.address();
+    const std::vector<Finding> findings = find_running(listening_on(address));
+    REQUIRE(findings.size() == 1);
+    CHECK(findings[0].level == Level::well);
+    CHECK(findings[0].line == "udp " + to_string(address) + ": bound, 0 bytes wait");
+  }
+  const std::vector<Finding> findings = find_running(listening_on(address));
+  REQUIRE(findings.size() == 1);
+  CHECK(findings[0].level == Level::mend);
+}
+
+TEST_CASE("check: an address in use is a note, one that this host has not is to be mended") {
+  const UdpSocket socket = open_on_loopback();
+  const auto first = [](const Config& config) { return find_problems({config, {}}).front(); };
+  CHECK(first(listening_on({"127.0.0.1", 0})).level == Level::well);
+  CHECK(first(listening_on(socket.address())).level == Level::note);
+  CHECK(first(listening_on(socket.address())).line.find("ss -lunp") != std::string::npos);
+  CHECK(first(listening_on({"192.0.2.1", 0})).level == Level::mend);
+}
+
+TEST_CASE("check: a receive buffer that is not granted comes with its sysctl") {
+  Config config = listening_on({"127.0.0.1", 0});
+  config.listen.receive_buffer = 1 << 30;
+  const std::vector<Finding> findings = find_problems({config, {}});
+  REQUIRE(findings.size() >= 2);
+  const Finding& buffer = findings[1];
+  CHECK(buffer.line.starts_with("receive buffer: the kernel grants "));
+  // Root is granted all.
+  if (buffer.level == Level::mend)
+    CHECK(buffer.line.ends_with("sysctl -w net.core.rmem_max=1073741824"));
+}
+
+TEST_CASE("check: what InfluxDB answers is told with its version or its cure") {
+  struct Row {
+    std::string_view name;
+    test::FakeReply reply;
+    Level level;
+    std::string_view says;
+  };
+  const std::vector<Row> rows = {
+      {"1.x", test::reply(204, "", "X-Influxdb-Version: 1.6.7~rc0\r\n"), Level::well,
+       "answers, version \"1.6.7~rc0\""},
+      {"no InfluxDB", test::reply(200, "hello"), Level::mend, "not as InfluxDB does"},
+      {"0.8", test::reply(200, "{}", "X-INFLUXDB-VERSION: 0.8.9\r\n"), Level::mend,
+       "use InfluxDB 1.x"},
+      {"server error", test::reply(503, "", "X-Influxdb-Version: 1.8.10\r\n"), Level::mend,
+       "status 503"},
+      {"cut", test::cut("HTTP/1."), Level::mend, "no answer"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    uv::Loop loop;
+    std::vector<Finding> findings;
+    {
+      test::FakeServer server(loop, [&](const test::FakeRequest&) { return row.reply; });
+      server.listen();
+      Config config = listening_on({"127.0.0.1", 0});
+      config.influxdb.url = server.url() + "/";
+      bool done = false;
+      uv::Async finished(loop, [&] { done = true; });
+      std::thread asking([&] {
+        findings = find_problems({config, {}});
+        finished.poke();
+      });
+      CHECK(test::run_until(loop, [&] { return done; }));
+      asking.join();
+      REQUIRE(server.requests().size() == 1);
+      CHECK(server.requests()[0].target == "/ping");
+    }
+    CHECK_FALSE(loop.turn());
+    CHECK(findings.back().level == row.level);
+    CHECK_MESSAGE(findings.back().line.find(row.says) != std::string::npos, findings.back().line);
+  }
+}
+
+TEST_CASE("check: a database that is away is to be mended, and an empty url is a note") {
+  Config config = listening_on({"127.0.0.1", 0});
+  CHECK(find_problems({config, {}}).back().level == Level::note);
+  config.influxdb.url = "http://127.0.0.1:" + std::to_string(testing::free_tcp_port());
+  config.influxdb.username = "u";
+  config.influxdb.password_file = "/nowhere/secret";
+  const std::vector<Finding> findings = find_problems({config, {}});
+  CHECK(findings.back().level == Level::mend);
+  CHECK(findings.back().line.find("no answer") != std::string::npos);
+  CHECK(findings[findings.size() - 2].line.find("/nowhere/secret") != std::string::npos);
+}
+
+TEST_CASE("check: the exit status is 1 only for what is to be mended") {
+  std::ostringstream out;
+  CHECK(report({{Level::well, "a"}, {Level::note, "b"}}, out) == 0);
+  CHECK(report({{Level::mend, "c"}, {Level::well, "d"}}, out) == 1);
+  CHECK(out.str() == "ok    a\nnote  b\nMEND  c\nok    d\n");
+}
+
+TEST_CASE("tallyd: exit status and streams of the verbs") {
+  const TemporaryDirectory directory;
+  const std::string good = directory.write("good.toml", "[flush]\ninterval = \"1s\"\n");
+  const std::string bad = directory.write("bad.toml", "# a\n\n[flush]\nintervall = \"1s\"\n");
+
+  const Ran version = run({"--version"});
+  CHECK(version.status == 0);
+  CHECK(version.output.starts_with("tallyd "));
+  CHECK(run({"--help"}).status == 0);
+
+  const Ran slip = run({"--confgi", good});
+  CHECK(slip.status == 2);
+  CHECK(slip.log == "tallyd: unknown flag \"--confgi\"; did you mean \"--config\"?\n");
+
+  const Ran missing = run({"-c", "/nowhere/t.toml"});
+  CHECK(missing.status == 2);
+  CHECK(missing.log.starts_with("tallyd: cannot read \"/nowhere/t.toml\""));
+
+  const std::string mistake =
+      bad + ":4:1: unknown key \"flush.intervall\"; did you mean \"flush.interval\"?\n";
+  for (const std::vector<std::string>& arguments : {std::vector<std::string>{"-c", bad},
+                                                    {"config", "-c", bad},
+                                                    {"check", "--offline", "-c", bad}}) {
+    const Ran ran = run(arguments);
+    CHECK(ran.status == 2);
+    CHECK(ran.log == mistake);
+    CHECK(ran.output.empty());
+  }
+
+  const Ran check = run({"check", "--offline", "-c", good});
+  CHECK(check.status == 0);
+  CHECK(check.output == "ok    " + good + ": all well\n");
+
+  const Ran config =
+      run({"config", "-c", good, "--set", "listen.udp=[\"127.0.0.1:0\",\"[::1]:0\"]"},
+          {{"TALLYD_TAGS_HOST", "h"}});
+  CHECK(config.status == 0);
+  CHECK(config.output.find("interval = \"1s\"  # " + good + ":2\n") != std::string::npos);
+  CHECK(config.output.find("udp = [\"127.0.0.1:0\", \"[::1]:0\"]  # --set\n") != std::string::npos);
+  CHECK(config.output.find("host = \"h\"  # TALLYD_TAGS_HOST\n") != std::string::npos);
+
+  const Ran variable = run({"config"}, {{"TALLYD_FLUSH_INTERVALL", "1s"}});
+  CHECK(variable.status == 2);
+  CHECK(variable.log.starts_with("TALLYD_FLUSH_INTERVALL: unknown variable"));
+
+  const Ran explain = run({"explain", "--json", "-c", good, "--set", "tags.host=", "a:1|c"});
+  CHECK(explain.status == 0);
+  CHECK(explain.output.find("\"points\":[\"a.count count=1,rate=1 ") != std::string::npos);
+}

@@ -1,0 +1,105 @@
+// A stop is one last window, and the next process goes on behind it.
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <csignal>
+#include <string>
+
+#include "rig.hpp"
+
+using namespace tally::testing;
+using namespace std::chrono_literals;
+
+namespace {
+
+void send_lines(std::uint16_t port, int count) {
+  StatsdSender sender(port);
+  for (int i = 0; i < count; ++i) {
+    sender.send_packed("stop.hits:1|c");
+    sender.send_packed("stop.time:" + std::to_string(i) + "|ms");
+  }
+  sender.flush();
+}
+
+}  // namespace
+
+TEST_CASE("stop: SIGTERM and SIGINT in the middle of a window lose nothing") {
+  Influxd influxd;
+  influxd.start();
+  double sent = 0;
+  for (const int signal : {SIGTERM, SIGINT}) {
+    Tallyd tallyd({.influxdb_url = influxd.url(), .interval = endless_interval()});
+    send_lines(tallyd.port(), 3000);
+    tallyd.stop(signal);
+    sent += 3000;
+    CHECK(stored_sum(influxd, "stop.hits.count") == sent);
+    CHECK(stored_sum(influxd, "stop.time.timer") == sent);
+  }
+}
+
+TEST_CASE("stop: what waits in the kernel's queue when the signal comes is read first") {
+  Influxd influxd;
+  influxd.start();
+  Tallyd tallyd({.influxdb_url = influxd.url(), .interval = endless_interval()});
+  tallyd.signal(SIGSTOP);
+  StatsdSender sender(tallyd.port());
+  for (int i = 0; i < 50; ++i) sender.send("stop.hits:1|c");
+  CHECK(udp_queue(tallyd.port(), IpVersion::v4).bytes > 0);
+  tallyd.signal(SIGTERM);
+  tallyd.signal(SIGCONT);
+  CHECK(tallyd.wait(5s) == 0);
+  CHECK(stored_sum(influxd, "stop.hits.count") == 50);
+}
+
+TEST_CASE("stop: a restart within the window does not overwrite what the first process wrote") {
+  Influxd influxd;
+  influxd.start();
+  for (int process = 0; process < 3; ++process) {
+    Tallyd tallyd({.influxdb_url = influxd.url(), .interval = endless_interval()});
+    send_lines(tallyd.port(), 100);
+    tallyd.stop();
+  }
+  CHECK(stored_sum(influxd, "stop.hits.count") == 300);
+  CHECK(stored_points(influxd, "\"count\"", "^stop\\.hits\\.count$").begin()->second.size() == 3);
+}
+
+TEST_CASE(
+    "stop: the rest of a cut window is written under the window's start, beside the first half") {
+  Influxd influxd;
+  influxd.start();
+  {
+    Tallyd tallyd({.influxdb_url = influxd.url(), .interval = "2s"});
+    send_lines(tallyd.port(), 10);
+    tallyd.stop();
+  }
+  Tallyd tallyd({.influxdb_url = influxd.url(), .interval = "2s"});
+  send_lines(tallyd.port(), 10);
+  CHECK(eventually(patience, [&] { return stored_sum(influxd, "stop.hits.count") == 20; }));
+  const auto rows = stored_points(influxd, "\"count\"", "^stop\\.hits\\.count$").begin()->second;
+  CHECK(rows.size() == 2);
+  CHECK(std::any_of(rows.begin(), rows.end(),
+                    [](const Row& row) { return std::stoll(row.at("time")) % 2000 == 0; }));
+}
+
+TEST_CASE(
+    "stop: with the database gone it still ends within 5 s with status 0, and says what is lost") {
+  const ReservedPort refusing;
+  Tallyd tallyd({.influxdb_url = "http://127.0.0.1:" + std::to_string(refusing.number())});
+  send_lines(tallyd.port(), 10);
+  tallyd.stop();
+  CHECK(tallyd.log().find("lost") != std::string::npos);
+}
+
+TEST_CASE("stop: a second signal ends it at once with status 1") {
+  Influxd influxd;
+  influxd.start();
+  influxd.pause();  // takes connections and never answers, so that the last window has to wait
+  Tallyd tallyd({.influxdb_url = influxd.url(), .interval = endless_interval()});
+  send_lines(tallyd.port(), 10);
+  tallyd.signal(SIGTERM);
+  REQUIRE(tallyd.wait_for_log("SIGTERM"));
+  tallyd.signal(SIGTERM);
+  CHECK(tallyd.wait(4s) == 1);
+  influxd.resume();
+}

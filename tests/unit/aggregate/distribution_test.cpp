@@ -1,0 +1,201 @@
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <limits>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "naive.hpp"
+#include "tally/distribution.hpp"
+
+using namespace tally;
+using namespace tally::testing;
+
+namespace {
+
+const std::vector<double> percents = {0.1, 10, 25, 50, 75, 90, 95, 99, 99.9, 100};
+
+Distribution distribution_of(const std::vector<Weighted>& values) {
+  Distribution distribution;
+  for (const Weighted& one : values) REQUIRE(distribution.add(one.value, one.weight));
+  return distribution;
+}
+
+std::vector<double> percentiles_of(const Distribution& distribution) {
+  std::vector<double> read(percents.size(), -77);
+  distribution.percentiles(percents, read.data());
+  return read;
+}
+
+/// Values like response times, in weights as sample rates of 1, 0.5, 0.1 and 0.3 make them.
+std::vector<Weighted> draw_values(std::size_t count, std::uint64_t seed) {
+  constexpr double weights[] = {1, 2, 10, 1 / 0.3};
+  std::mt19937_64 random(seed);
+  std::lognormal_distribution<double> times(3, 1);
+  std::vector<Weighted> values;
+  while (values.size() < count) {
+    const double sign = random() % 20 == 0 ? -1 : 1;
+    values.push_back({sign * times(random), weights[random() % 4]});
+  }
+  return values;
+}
+
+bool is_near(double value, double exact, double error) {
+  return std::abs(value - exact) <= error * std::abs(exact);
+}
+
+void check_moments(const Distribution& distribution, const std::vector<Weighted>& values) {
+  const NaiveSummary exact = naive_summary(values);
+  CHECK(is_near(distribution.count(), exact.count, 1e-12));
+  CHECK(is_near(distribution.sum(), exact.sum, 1e-9));
+  CHECK(is_near(distribution.mean(), exact.mean, 1e-9));
+  CHECK(distribution.min() == exact.min);
+  CHECK(distribution.max() == exact.max);
+  CHECK(is_near(distribution.stddev(), exact.stddev, 1e-9));
+}
+
+void check_percentiles(const Distribution& distribution, const std::vector<Weighted>& values) {
+  const auto read = percentiles_of(distribution);
+  const double error = values.size() <= Distribution::exact_max ? 0 : 0.011;
+  for (std::size_t i = 0; i < percents.size(); ++i) {
+    const double exact = naive_percentile(values, percents[i]);
+    INFO(percents[i], " % of ", values.size(), ": ", read[i], ", exactly ", exact);
+    CHECK(is_near(read[i], exact, error));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("distribution: moments and percentiles equal the twin's at every size") {
+  for (const std::size_t size : {1U, 2U, 3U, 10U, 100U, 1023U, 1024U, 1025U, 1500U, 20'000U}) {
+    INFO(size, " values");
+    const auto values = draw_values(size, size);
+    const Distribution distribution = distribution_of(values);
+    CHECK(distribution.is_exact() == (size <= Distribution::exact_max));
+    check_moments(distribution, values);
+    check_percentiles(distribution, values);
+  }
+}
+
+TEST_CASE("distribution: percentiles are nearest-rank for every number of values") {
+  // Ranks in whole numbers: ceil(p * n / 1000) with p in tenths of a percent.
+  const std::vector<double> asked = {10, 50, 75, 90, 95, 99, 99.9};
+  constexpr int tenths[] = {100, 500, 750, 900, 950, 990, 999};
+  Distribution distribution;
+  for (int n = 1; n <= 1024; ++n) {
+    REQUIRE(distribution.add(n, 1));  // the value is its own rank
+    double read[7];
+    distribution.percentiles(asked, read);
+    for (std::size_t i = 0; i < asked.size(); ++i) {
+      INFO(asked[i], " % of ", n);
+      REQUIRE(read[i] == (tenths[i] * n + 999) / 1000);
+    }
+  }
+}
+
+TEST_CASE("distribution: a value of weight w counts as w values") {
+  // The rows of the vectors: h 1, 2@0.5, 3@0.2, 10@0.5 (Datadog's own test).
+  const std::vector<Weighted> values = {{1, 1}, {2, 2}, {3, 5}, {10, 2}};
+  const Distribution distribution = distribution_of(values);
+  CHECK(distribution.count() == 10);
+  CHECK(distribution.sum() == 40);
+  CHECK(distribution.mean() == 4);
+  double read[4];
+  distribution.percentiles({20, 50, 80, 95}, read);
+  CHECK(read[0] == 2);
+  CHECK(read[1] == 3);
+  CHECK(read[2] == 3);
+  CHECK(read[3] == 10);
+}
+
+TEST_CASE("distribution: the standard deviation is the population's") {
+  CHECK(distribution_of({{100, 1}, {200, 1}, {300, 1}}).stddev() ==
+        doctest::Approx(81.64965809277261).epsilon(1e-14));
+  CHECK(distribution_of({{1, 1}, {11, 1}, {1, 1}, {1, 1}, {1, 1}}).stddev() ==
+        doctest::Approx(4).epsilon(1e-14));
+  CHECK(distribution_of({{42, 1}}).stddev() == 0);
+  CHECK(distribution_of({{0.1, 3}, {0.1, 3}, {0.1, 1}}).stddev() ==
+        doctest::Approx(0).epsilon(1e-9));
+}
+
+TEST_CASE("distribution: small spreads on large values keep their standard deviation") {
+  std::vector<Weighted> values;
+  for (int i = 0; i < 5'000; ++i) values.push_back({1e9 + i % 7, 1});
+  check_moments(distribution_of(values), values);
+}
+
+TEST_CASE("distribution: merged parts equal the whole, however they are cut and ordered") {
+  for (const std::size_t size : {6U, 900U, 1024U, 1030U, 3'000U, 9'000U}) {
+    INFO(size, " values");
+    const auto values = draw_values(size, size + 1);
+    const Distribution whole = distribution_of(values);
+    std::vector<Weighted> cuts[3];
+    for (std::size_t i = 0; i < size; ++i) cuts[i * 2654435761U / 7 % 3].push_back(values[i]);
+    const Distribution parts[3] = {distribution_of(cuts[0]), distribution_of(cuts[1]),
+                                   distribution_of(cuts[2])};
+    Distribution left = parts[0], right = parts[1], swapped = parts[2];
+    left.merge(parts[1]);
+    left.merge(parts[2]);
+    right.merge(parts[2]);
+    Distribution nested = parts[0];
+    nested.merge(right);
+    swapped.merge(parts[1]);
+    swapped.merge(parts[0]);
+    for (const Distribution* merged : {&left, &nested, &swapped}) {
+      CHECK(merged->is_exact() == whole.is_exact());
+      check_moments(*merged, values);
+      CHECK(percentiles_of(*merged) == percentiles_of(whole));
+    }
+  }
+}
+
+TEST_CASE("distribution: an empty one is neutral") {
+  for (const std::size_t size : {5U, 2'000U}) {
+    const auto values = draw_values(size, 3);
+    Distribution left, right = distribution_of(values);
+    CHECK(left.empty());
+    left.merge(right);
+    right.merge(Distribution());
+    CHECK_FALSE(left.empty());
+    check_moments(left, values);
+    check_moments(right, values);
+    CHECK(percentiles_of(left) == percentiles_of(right));
+  }
+}
+
+TEST_CASE("distribution: percentiles stay between the least and the largest value") {
+  std::vector<Weighted> values(2'000, {12.345, 1});
+  const auto read = percentiles_of(distribution_of(values));
+  for (const double value : read) CHECK(value == 12.345);
+}
+
+TEST_CASE("distribution: a sum that would overflow is refused and changes nothing") {
+  constexpr double most = std::numeric_limits<double>::max();
+  Distribution distribution = distribution_of({{most / 2, 1}, {1, 1}});
+  const auto before = percentiles_of(distribution);
+  const double stddev = distribution.stddev();
+  CHECK_FALSE(distribution.add(most, 1));
+  CHECK_FALSE(distribution.add(1e308, 1e6));
+  CHECK(distribution.count() == 2);
+  CHECK(distribution.sum() == most / 2);
+  CHECK(distribution.max() == most / 2);
+  CHECK(distribution.min() == 1);
+  CHECK(distribution.stddev() == stddev);
+  CHECK(percentiles_of(distribution) == before);
+  CHECK(distribution.add(-1, 1));
+  Distribution untouched;
+  CHECK_FALSE(untouched.add(most, 2));
+  CHECK(untouched.empty());
+}
+
+TEST_CASE(
+    "distribution: a standard deviation that leaves the range is not finite, and never zero") {
+  CHECK_FALSE(std::isfinite(distribution_of({{1e200, 1}, {-1e200, 1}}).stddev()));
+  CHECK_FALSE(std::isfinite(distribution_of({{1e308, 1}, {-1e308, 1}}).stddev()));
+  CHECK_FALSE(std::isfinite(distribution_of({{-1e308, 1}, {1e308, 1}, {0, 1}}).stddev()));
+  Distribution merged = distribution_of({{1e308, 1}});
+  merged.merge(distribution_of({{-1e308, 1}}));
+  CHECK_FALSE(std::isfinite(merged.stddev()));
+  CHECK(merged.mean() == 0);
+}

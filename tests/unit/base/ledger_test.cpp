@@ -1,0 +1,78 @@
+#include "tally/ledger.hpp"
+
+#include <doctest/doctest.h>
+
+namespace {
+
+/// Counts whose every field differs, so that a sum of the wrong two shows.
+tally::IngestCounts distinct(std::uint64_t first) {
+  tally::IngestCounts counts;
+  counts.datagrams = first;
+  counts.bytes = first + 1;
+  counts.kernel_drops = first + 2;
+  counts.datagrams_empty = first + 3;
+  counts.datagrams_truncated = first + 4;
+  counts.lines_accepted = first + 5;
+  counts.samples = first + 6;
+  counts.fields_skipped = first + 7;
+  counts.receive_errors = first + 8;
+  for (std::uint64_t& refused : counts.lines_refused) refused = ++first + 10;
+  counts.lines = counts.lines_accepted + counts.refused();
+  return counts;
+}
+
+}  // namespace
+
+TEST_CASE("ledger: counts add up field by field") {
+  tally::IngestCounts sum = distinct(100);
+  const tally::IngestCounts a = distinct(100);
+  const tally::IngestCounts b = distinct(5000);
+  sum += b;
+  CHECK(sum.datagrams == a.datagrams + b.datagrams);
+  CHECK(sum.bytes == a.bytes + b.bytes);
+  CHECK(sum.kernel_drops == a.kernel_drops + b.kernel_drops);
+  CHECK(sum.datagrams_empty == a.datagrams_empty + b.datagrams_empty);
+  CHECK(sum.datagrams_truncated == a.datagrams_truncated + b.datagrams_truncated);
+  CHECK(sum.lines == a.lines + b.lines);
+  CHECK(sum.lines_accepted == a.lines_accepted + b.lines_accepted);
+  CHECK(sum.samples == a.samples + b.samples);
+  CHECK(sum.fields_skipped == a.fields_skipped + b.fields_skipped);
+  CHECK(sum.receive_errors == a.receive_errors + b.receive_errors);
+  for (std::size_t reason = 0; reason < tally::reason_count; ++reason) {
+    CAPTURE(reason);
+    CHECK(sum.lines_refused[reason] == a.lines_refused[reason] + b.lines_refused[reason]);
+  }
+  CHECK(sum.balances());
+}
+
+TEST_CASE("ledger: a line that is neither accepted nor refused is seen") {
+  tally::IngestCounts counts = distinct(7);
+  CHECK(counts.balances());
+  ++counts.lines;
+  CHECK_FALSE(counts.balances());
+}
+
+TEST_CASE("ledger: points that are flushed and nowhere are seen") {
+  tally::Ledger ledger;
+  ledger.points_flushed = 5;
+  ledger.outbox.pushed = 5;
+  ledger.outbox.queued = 3;
+  ledger.outbox.written = 2;
+  CHECK(ledger.balances());
+  ledger.outbox.queued = 2;
+  CHECK_FALSE(ledger.balances());
+  ledger.outbox.dropped_conflict = 1;
+  CHECK(ledger.balances());
+  ledger.points_flushed = 6;
+  CHECK_FALSE(ledger.balances());
+}
+
+TEST_CASE("ledger: lost is what no one will see again") {
+  tally::Ledger ledger;
+  ledger.ingest.kernel_drops = 1;
+  ledger.ingest.lines_refused[0] = 10;
+  ledger.outbox.dropped_full = 100;
+  ledger.outbox.dropped_shutdown = 1'000;
+  ledger.outbox.queued = 7;
+  CHECK(ledger.lost() == 1'111);
+}

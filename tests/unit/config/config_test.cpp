@@ -1,0 +1,698 @@
+#include "tally/config.hpp"
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+using namespace tally;
+using namespace std::chrono_literals;
+
+namespace {
+
+std::string read_file(const std::string& path) {
+  std::ifstream file(path);
+  REQUIRE(file);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::string error_of(std::string_view text) {
+  const Result<Config> config = parse_config(text);
+  return config ? "(no error)" : config.error().message;
+}
+
+std::string error_of(const ConfigSources& sources) {
+  const Result<LoadedConfig> loaded = load_config(sources);
+  return loaded ? "(no error)" : loaded.error().message;
+}
+
+LoadedConfig load(const ConfigSources& sources) {
+  Result<LoadedConfig> loaded = load_config(sources);
+  if (!loaded) FAIL(loaded.error().message);
+  return std::move(loaded).value();
+}
+
+struct Bad {
+  std::string_view name;
+  std::string text;
+  std::string message;
+};
+
+void check_messages(const std::vector<Bad>& rows) {
+  for (const Bad& row : rows) {
+    CAPTURE(row.name);
+    CHECK(error_of(row.text) == row.message);
+  }
+}
+
+constexpr std::string_view interval_rule =
+    R"(flush.interval must be a duration from 100ms to 1h, such as "10s", not )";
+
+std::string at(std::string_view place, std::string_view rule, std::string_view got) {
+  return "tallyd.toml:" + std::string(place) + ": " + std::string(rule) + std::string(got);
+}
+
+std::string quoted(std::size_t bytes) {
+  return '"' + std::string(bytes, 'x') + '"';
+}
+
+}  // namespace
+
+TEST_CASE("config: an empty text is the default configuration") {
+  CHECK(parse_config("").value() == Config{});
+  CHECK(parse_config("\xEF\xBB\xBF").value() == Config{});
+  CHECK(parse_config("[flush]\n[listen]\n[tags]\n").value() == Config{});
+}
+
+TEST_CASE("config: the reference file is the default configuration") {
+  const Result<Config> config = parse_config(read_file(PROJECT_DIR "/conf/tallyd.toml"));
+  REQUIRE(config);
+  CHECK(config.value() == Config{});
+}
+
+TEST_CASE(
+    "config: the reference file names exactly the known keys, in their order, and explains each") {
+  const std::string text = read_file(PROJECT_DIR "/conf/tallyd.toml");
+  ConfigSources sources;
+  sources.file_name = "ref";
+  sources.file_text = text;
+  const LoadedConfig loaded = load(sources);
+
+  std::set<std::string> named;
+  for (const auto& [key, origin] : loaded.origins)
+    named.insert(key.starts_with("tags.") ? "tags" : key);
+  std::set<std::string> known;
+  std::size_t from = 0;
+  for (const KeyInfo& info : config_keys()) {
+    CAPTURE(info.key);
+    known.insert(std::string(info.key));
+    const std::size_t found = text.find("\n# " + std::string(info.meaning) + "\n", from);
+    CHECK(found != std::string::npos);
+    if (found != std::string::npos) from = found + 1;
+  }
+  CHECK(named == known);
+}
+
+TEST_CASE("config: the demo's file reads, and has windows of a second") {
+  const Result<Config> config = parse_config(read_file(PROJECT_DIR "/conf/demo.toml"));
+  REQUIRE(config);
+  CHECK(config.value().flush.interval == 1s);
+}
+
+TEST_CASE("config: every key is read") {
+  const Result<Config> config = parse_config(R"(
+[flush]
+interval = "250ms"
+percentiles = [99.95, 50, 0.5]
+[listen]
+udp = ["localhost:1", "[::1]:0", ":3"]
+receive_buffer = "64KiB"
+workers = 64
+[limits]
+series = 1
+name_bytes = 2048
+tag_bytes = 1
+tags = 0
+set_members = 16
+[gauges]
+ttl = "0"
+[tags]
+region = "eu"
+"a.b c" = ""
+host = "web1"
+[output]
+prefix = "grüße."
+[influxdb]
+url = "https://[::1]:8086/path"
+database = "d b"
+create_database = false
+retention_policy = "week"
+username = "ann"
+password = "p:w\"\\"
+timeout = "1m"
+gzip = false
+ca_file = "/etc/ca.pem"
+proxy = "http://proxy:3128"
+[log]
+level = "debug"
+)");
+  REQUIRE(config);
+  Config expected;
+  expected.flush = {250ms, {0.5, 50, 99.95}};
+  expected.listen = {{{"localhost", 1}, {"::1", 0}, {"*", 3}}, 65536, 64};
+  expected.limits = {1, {.name_bytes = 2048, .tag_bytes = 1, .tags = 0}, 16};
+  expected.gauges.ttl = 0ms;
+  expected.tags = {{"a.b c", ""}, {"host", "web1"}, {"region", "eu"}};
+  expected.output.prefix = "grüße.";
+  expected.influxdb = {"https://[::1]:8086/path",
+                       "d b",
+                       false,
+                       "week",
+                       "ann",
+                       "p:w\"\\",
+                       "",
+                       1min,
+                       false,
+                       "/etc/ca.pem",
+                       "http://proxy:3128"};
+  expected.log.level = "debug";
+  CHECK(config.value() == expected);
+  CHECK(parse_config("influxdb = {username = \"u\", password_file = \"/f\"}")
+            .value()
+            .influxdb.password_file == "/f");
+}
+
+TEST_CASE("config: the forms that are also taken") {
+  CHECK(parse_config("listen.udp = \"*:1\"").value().listen.udp ==
+        std::vector<ListenAddress>{{"*", 1}});
+  CHECK(parse_config("listen.receive_buffer = 65536").value().listen.receive_buffer == 65536);
+  CHECK(parse_config("listen.udp = [\"127.0.0.1:0\", \"127.0.0.1:0\"]").value().listen.udp.size() ==
+        2);
+  CHECK(parse_config("flush.percentiles = []").value().flush.percentiles.empty());
+  CHECK(parse_config("flush.percentiles = [100, 0.0001]").value().flush.percentiles ==
+        std::vector<double>{0.0001, 100});
+  CHECK(parse_config("influxdb.url = \"\"\ninfluxdb.database = \"\"").value().influxdb.url.empty());
+  CHECK(parse_config("[flush]\r\ninterval = '1s' # one\r\n").value().flush.interval == 1s);
+}
+
+TEST_CASE("config: an unknown key is an error that names the nearest known one") {
+  check_messages({
+      {"slip", "# a\n\n[flush]\nintervall = \"1s\"",
+       R"(tallyd.toml:4:1: unknown key "flush.intervall"; did you mean "flush.interval"?)"},
+      {"slip in the section", "[flsuh]\ninterval = \"1s\"",
+       R"(tallyd.toml:1:2: unknown key "flsuh"; did you mean "flush"?)"},
+      {"half a section", "[influx]",
+       R"(tallyd.toml:1:2: unknown key "influx"; did you mean "influxdb"?)"},
+      {"section forgotten", "interval = \"1s\"",
+       R"(tallyd.toml:1:1: unknown key "interval"; did you mean "flush.interval"?)"},
+      {"nothing near", "[log]\n  colour_of_the_text = 1",
+       R"(tallyd.toml:2:3: unknown key "log.colour_of_the_text")"},
+      {"not yet a key", "[listen]\ntcp = []",
+       R"(tallyd.toml:2:1: unknown key "listen.tcp"; did you mean "listen.udp"?)"},
+      {"not yet a section", "[spool]\ndirectory = \"\"", R"(tallyd.toml:1:2: unknown key "spool")"},
+      {"empty key", "\"\" = 1", R"(tallyd.toml:1:1: unknown key "")"},
+      {"foreign bytes", "\"a\\u001b[2J\" = 1", R"(tallyd.toml:1:1: unknown key "a\x1B[2J")"},
+      {"dotted in quotes", "\"flush.interval\" = \"1s\"",
+       R"(tallyd.toml:1:1: unknown key "flush.interval"; write keys without quotes)"},
+      {"below a key", "[flush.interval]\nx = 1", at("1:8", interval_rule, "a table")},
+      {"first mistake first", "[log]\nx = 1\n[flush]\ny = 1",
+       R"(tallyd.toml:2:1: unknown key "log.x")"},
+  });
+}
+
+TEST_CASE("config: a wrong type is an error that says what is allowed") {
+  check_messages({
+      {"integer for a duration", "flush.interval = 10", at("1:7", interval_rule, "10")},
+      {"float for a duration", "flush.interval = 1.5", at("1:7", interval_rule, "1.5")},
+      {"array for a duration", "flush.interval = []", at("1:7", interval_rule, "an array")},
+      {"date for a duration", "flush.interval = 2024-01-01",
+       at("1:7", interval_rule, "a date or time")},
+      {"string for an integer", "listen.workers = \"2\"",
+       "tallyd.toml:1:8: listen.workers must be a whole number from 1 to 64, not \"2\""},
+      {"float for an integer", "listen.workers = 2.0",
+       "tallyd.toml:1:8: listen.workers must be a whole number from 1 to 64, not 2"},
+      {"boolean for an integer", "limits.tags = true",
+       "tallyd.toml:1:8: limits.tags must be a whole number from 0 to 64, not true"},
+      {"string for a boolean", "influxdb.gzip = \"yes\"",
+       "tallyd.toml:1:10: influxdb.gzip must be true or false, not \"yes\""},
+      {"integer for a string", "influxdb.database = 7",
+       "tallyd.toml:1:10: influxdb.database must be a string, not 7"},
+      {"number for a size", "listen.receive_buffer = 1.5",
+       "tallyd.toml:1:8: listen.receive_buffer must be a size from 64KiB to 1GiB, such as "
+       "\"32MiB\", not 1.5"},
+      {"string for percentiles", "flush.percentiles = \"99\"",
+       "tallyd.toml:1:7: flush.percentiles must be an array of numbers, such as [50, 95, 99.9], "
+       "not \"99\""},
+      {"string within percentiles", "[flush]\npercentiles = [50,\n  \"99\"]",
+       "tallyd.toml:3:3: flush.percentiles must be numbers above 0 (from 0.0001) up to 100, not "
+       "\"99\""},
+      {"number for addresses", "listen.udp = 8125",
+       "tallyd.toml:1:8: listen.udp must be an array of addresses, such as [\"127.0.0.1:8125\"], "
+       "not 8125"},
+      {"number within addresses", "listen.udp = [\"*:1\", 8125]",
+       "tallyd.toml:1:22: listen.udp must be addresses such as \"127.0.0.1:8125\", not 8125"},
+      {"scalar for a section", "flush = 3", "tallyd.toml:1:1: flush must be a section: [flush]"},
+      {"tables for a section", "[[flush]]\ninterval = \"1s\"",
+       "tallyd.toml:1:3: flush must be a section: [flush]"},
+      {"scalar for tags", "tags = \"a\"", "tallyd.toml:1:1: tags must be a section: [tags]"},
+      {"number for a tag", "[tags]\nzone = 1",
+       "tallyd.toml:2:1: tags.zone must be a string, not 1"},
+      {"table for a tag", "[tags]\na.b = \"x\"",
+       "tallyd.toml:2:1: tags.a must be a string, not a table"},
+      {"number for a password", "[influxdb]\npassword = 12345",
+       "tallyd.toml:2:1: influxdb.password must be a string (its value is not shown)"},
+  });
+}
+
+TEST_CASE("config: a value out of range is an error that says what is allowed") {
+  const std::string workers =
+      "tallyd.toml:1:8: listen.workers must be a whole number from 1 to 64, not ";
+  const std::string ttl =
+      "tallyd.toml:1:8: gauges.ttl must be a duration from 100ms to 365d, such as \"10s\", or "
+      "\"0\" for ever, not ";
+  const std::string buffer =
+      "tallyd.toml:1:8: listen.receive_buffer must be a size from 64KiB to 1GiB, such as "
+      "\"32MiB\", not ";
+  const std::string percent =
+      "tallyd.toml:1:22: flush.percentiles must be numbers above 0 (from 0.0001) up to 100, not ";
+  check_messages({
+      {"interval 0", "flush.interval = \"0\"", at("1:7", interval_rule, "\"0\"")},
+      {"interval negative", "flush.interval = \"-1s\"", at("1:7", interval_rule, "\"-1s\"")},
+      {"interval 1us", "flush.interval = \"1us\"", at("1:7", interval_rule, "\"1us\"")},
+      {"interval short", "flush.interval = \"99ms\"", at("1:7", interval_rule, "\"99ms\"")},
+      {"interval long", "flush.interval = \"3601s\"", at("1:7", interval_rule, "\"3601s\"")},
+      {"interval without unit", "flush.interval = \"10\"", at("1:7", interval_rule, "\"10\"")},
+      {"percentile 0", "flush.percentiles = [0]", percent + "0"},
+      {"percentile negative", "flush.percentiles = [-1]", percent + "-1"},
+      {"percentile above", "flush.percentiles = [100.1]", percent + "100.1"},
+      {"percentile tiny", "flush.percentiles = [0.00001]", percent + "1e-05"},
+      {"percentile nan", "flush.percentiles = [nan]", percent + "nan"},
+      {"percentile inf", "flush.percentiles = [inf]", percent + "inf"},
+      {"percentile twice", "flush.percentiles = [50, 99, 50.0]",
+       "tallyd.toml:1:30: flush.percentiles holds 50 twice"},
+      {"percentiles of one field", "flush.percentiles = [9.9, 99]",
+       "tallyd.toml:1:27: flush.percentiles holds 9.9 and 99, which would both be the field p99"},
+      {"33 percentiles",
+       "flush.percentiles = [1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,"
+       "24,25,26,27,28,29,30,31,32,33]",
+       "tallyd.toml:1:7: flush.percentiles must hold at most 32 numbers, not 33"},
+      {"no address", "listen.udp = []",
+       "tallyd.toml:1:8: listen.udp must hold an address: with none, tallyd would receive nothing"},
+      {"bad address", "[listen]\nudp = [\n  \"*:1\",\n  \"nohost:1\"]",
+       "tallyd.toml:4:3: listen.udp is wrong: \"nohost:1\" is no address to listen on: the host "
+       "must be "
+       "an IP address, localhost or *"},
+      {"address twice", "listen.udp = [\"*:1\", \":1\"]",
+       "tallyd.toml:1:22: listen.udp holds *:1 twice"},
+      {"no worker", "listen.workers = 0", workers + "0"},
+      {"65 workers", "listen.workers = 65", workers + "65"},
+      {"negative workers", "listen.workers = -1", workers + "-1"},
+      {"small buffer", "listen.receive_buffer = \"65535\"", buffer + "\"65535\""},
+      {"large buffer", "listen.receive_buffer = \"2GiB\"", buffer + "\"2GiB\""},
+      {"negative buffer", "listen.receive_buffer = -1", buffer + "-1"},
+      {"series 0", "limits.series = 0",
+       "tallyd.toml:1:8: limits.series must be a whole number from 1 to 100000000, not 0"},
+      {"series above", "limits.series = 100000001",
+       "tallyd.toml:1:8: limits.series must be a whole number from 1 to 100000000, not 100000001"},
+      {"short names", "limits.name_bytes = 15",
+       "tallyd.toml:1:8: limits.name_bytes must be a whole number from 16 to 2048, not 15"},
+      {"long names", "limits.name_bytes = 2049",
+       "tallyd.toml:1:8: limits.name_bytes must be a whole number from 16 to 2048, not 2049"},
+      {"tag bytes", "limits.tag_bytes = 1025",
+       "tallyd.toml:1:8: limits.tag_bytes must be a whole number from 1 to 1024, not 1025"},
+      {"tags", "limits.tags = 65",
+       "tallyd.toml:1:8: limits.tags must be a whole number from 0 to 64, not 65"},
+      {"set members", "limits.set_members = 15",
+       "tallyd.toml:1:8: limits.set_members must be a whole number from 16 to 1000000, not 15"},
+      {"ttl too short", "gauges.ttl = \"1ms\"", ttl + "\"1ms\""},
+      {"ttl too long", "gauges.ttl = \"366d\"", ttl + "\"366d\""},
+      {"timeout", "influxdb.timeout = \"6m\"",
+       "tallyd.toml:1:10: influxdb.timeout must be a duration from 100ms to 5m, such as \"10s\", "
+       "not \"6m\""},
+      {"level", "log.level = \"waning\"",
+       "tallyd.toml:1:5: log.level must be trace, debug, info, warning, error or off, not "
+       "\"waning\"; "
+       "did you mean \"warning\"?"},
+      {"level far off", "log.level = \"silent as a grave\"",
+       "tallyd.toml:1:5: log.level must be trace, debug, info, warning, error or off, not \"silent "
+       "as a grave\""},
+  });
+}
+
+TEST_CASE("config: a text that would harm a point, a header or a log is an error") {
+  const std::string prefix = "tallyd.toml:1:8: output.prefix ";
+  const std::string url = "tallyd.toml:1:10: influxdb.url ";
+  check_messages({
+      {"tag time", "[tags]\ntime = \"x\"",
+       "tallyd.toml:2:1: tags.time cannot be a tag: InfluxDB drops points with a tag named time"},
+      {"tag of a field", "[tags]\ncount = \"x\"",
+       "tallyd.toml:2:1: tags.count cannot be a tag: it is the name of a field"},
+      {"tag of a percentile", "[tags]\np999 = \"x\"",
+       "tallyd.toml:2:1: tags.p999 cannot be a tag: it is the name of a field"},
+      {"tag without a name", "[tags]\n\"\" = \"x\"", "tallyd.toml:2:1: tags. needs a name"},
+      {"backslash in a tag's name", "[tags]\n'a\\b' = \"x\"",
+       "tallyd.toml:2:1: tags.a\\b must hold no backslash"},
+      {"control byte in a tag's name", "[tags]\n\"a\\n\" = \"x\"",
+       "tallyd.toml:2:1: \"tags.a\\x0A\" must hold no control bytes"},
+      {"backslash in a tag", "[tags]\na = 'x\\'", "tallyd.toml:2:1: tags.a must hold no backslash"},
+      {"line end in a tag", "[tags]\na = \"x\\nevil value=1\"",
+       "tallyd.toml:2:1: tags.a must hold no control bytes"},
+      {"long tag", "tags.a = " + quoted(257),
+       "tallyd.toml:1:6: tags.a must have at most 256 bytes"},
+      {"long name of a tag", "tags." + std::string(257, 'a') + " = \"\"",
+       "tallyd.toml:1:6: tags." + std::string(257, 'a') + " must have at most 256 bytes"},
+      {"17 tags with host",
+       "[tags]\na=''\nb=''\nc=''\nd=''\ne=''\nf=''\ng=''\nh=''\ni=''\nj=''\nk=''\nl=''\nm=''\nn=''"
+       "\n"
+       "o=''\nq=''",
+       "tallyd.toml:17:1: tags.q is one too many: there can be at most 16 tags"},
+      {"prefix comment", "output.prefix = \"#a\"",
+       prefix + "must not start with '#': InfluxDB takes such lines as comments"},
+      {"prefix backslash", "output.prefix = 'a\\b'", prefix + "must hold no backslash"},
+      {"prefix control byte", "output.prefix = \"a\\u0000\"",
+       prefix + "must hold no control bytes"},
+      {"prefix long", "output.prefix = " + quoted(129), prefix + "must have at most 128 bytes"},
+      {"url without scheme", "influxdb.url = \"127.0.0.1:8086\"",
+       url + "must start with http:// or https:// (\"\" writes to no database)"},
+      {"url of another scheme", "influxdb.url = \"unix:///run/influx\"",
+       url + "must start with http:// or https:// (\"\" writes to no database)"},
+      {"url with a password", "influxdb.url = \"http://ann:secret@db:8086\"",
+       url + "must hold no user and password: use influxdb.username and influxdb.password_file"},
+      {"url with a password and no scheme", "influxdb.url = \"ann:secret@db:8086\"",
+       url + "must hold no user and password: use influxdb.username and influxdb.password_file"},
+      {"url with a query", "influxdb.url = \"http://db:8086/write?db=x\"",
+       url + "must end before the '?' or '#': the database has its own key, influxdb.database"},
+      {"url with a fragment", "influxdb.url = \"http://db#x\"",
+       url + "must end before the '?' or '#': the database has its own key, influxdb.database"},
+      {"url without host", "influxdb.url = \"http://\"", url + "must name a host"},
+      {"url with port only", "influxdb.url = \"http://:8086\"", url + "must name a host"},
+      {"url with a space", "influxdb.url = \"http://a b\"", url + "must hold no space"},
+      {"url with a line end", "influxdb.url = \"http://a\\r\\nX:1\"",
+       url + "must hold no control bytes"},
+      {"long url", "influxdb.url = \"http://" + std::string(4096, 'a') + '"',
+       url + "must have at most 4096 bytes"},
+      {"proxy with a password", "influxdb.proxy = \"http://ann:secret@proxy\"",
+       "tallyd.toml:1:10: influxdb.proxy must hold no user and password: proxies that ask for them "
+       "are not "
+       "supported"},
+      {"colon in the user", "influxdb.username = \"a:b\"",
+       "tallyd.toml:1:10: influxdb.username must hold no ':', which ends the user's name in HTTP "
+       "Basic "
+       "authentication"},
+      {"line end in the password", "influxdb.password = \"secret\\n\"",
+       "tallyd.toml:1:10: influxdb.password must hold no control bytes"},
+  });
+}
+
+TEST_CASE("config: keys that do not fit each other are an error") {
+  check_messages({
+      {"ttl below the interval", "[flush]\ninterval = \"30s\"\n[gauges]\nttl = \"29s\"",
+       "tallyd.toml:4:1: gauges.ttl (29s) must be \"0\" or at least flush.interval (30s)"},
+      {"no database", "[influxdb]\ndatabase = \"\"",
+       "tallyd.toml:2:1: influxdb.database must name a database; to write to none, set "
+       "influxdb.url to \"\""},
+      {"two passwords",
+       "[influxdb]\nusername = \"u\"\npassword = \"secret\"\npassword_file = \"/f\"",
+       "tallyd.toml:3:1: influxdb.password and influxdb.password_file are both set; keep one, "
+       "better the file"},
+      {"password without user", "[influxdb]\npassword_file = \"/f\"",
+       "tallyd.toml:2:1: there is a password but no influxdb.username to go with it"},
+  });
+  ConfigSources sources;
+  sources.sets = {"influxdb.database="};
+  CHECK(error_of(sources) ==
+        "--set influxdb.database: influxdb.database must name a database; to write to "
+        "none, set influxdb.url to \"\"");
+}
+
+TEST_CASE("config: what is no TOML is an error with its place") {
+  struct Row {
+    std::string_view name;
+    std::string text;
+    std::string_view begins;
+  };
+  // What follows is toml++'s wording.
+  const std::vector<Row> rows = {
+      {"key twice", "[flush]\ninterval = \"1s\"\ninterval = \"2s\"",
+       "tallyd.toml:3:12: not valid TOML: "},
+      {"section twice", "[flush]\n[log]\n[flush]", "tallyd.toml:3:1: not valid TOML: "},
+      {"no value", "[flush]\ninterval =\n", "tallyd.toml:2:11: not valid TOML: "},
+      {"text without quotes", "[log]\nlevel = debug", "tallyd.toml:2:9: not valid TOML: "},
+      {"open string", "[log]\nlevel = \"info\nx", "tallyd.toml:2:14: not valid TOML: "},
+      {"open section", "[log\n", "tallyd.toml:1:5: not valid TOML: "},
+      {"INI", "interval: 10s", "tallyd.toml:1:9: not valid TOML: "},
+      {"invalid UTF-8", "log.level = \"\xff\"", "tallyd.toml:1:13: not valid TOML: "},
+      {"NUL", std::string("a\0", 2), "tallyd.toml:1:2: not valid TOML: "},
+      {"big integer", "listen.workers = 99999999999999999999",
+       "tallyd.toml:1:38: not valid TOML: "},
+      {"UTF-16", std::string("\xFF\xFE[\0f\0", 6), "tallyd.toml: is UTF-16; save it as UTF-8"},
+      {"too large", std::string((1 << 20) + 1, '#'), "tallyd.toml: larger than 1 MiB: this is no"},
+      {"100,000 tables deep",
+       [] {
+         std::string deep;
+         for (int i = 0; i < 100'000; ++i) deep += "a.";
+         return deep + "a = 1";
+       }(),
+       "tallyd.toml: holds more than 4,000 dots: this is no"},
+      {"4,000 tables deep",
+       [] {
+         std::string deep;
+         for (int i = 0; i < 4000; ++i) deep += "a.";
+         return deep + "a = 1";
+       }(),
+       "tallyd.toml:1:1: unknown key \"a\""},
+      {"100,000 arrays deep", std::string(100'000, '['), "tallyd.toml:1:"},
+      {"100,000 arrays deep in a value", "a = " + std::string(100'000, '['), "tallyd.toml:1:"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    const std::string message = error_of(row.text);
+    CHECK_MESSAGE(message.starts_with(row.begins), message);
+    CHECK(message.find('\n') == std::string::npos);
+  }
+}
+
+TEST_CASE("config: no message shows a password") {
+  for (const std::string_view text :
+       {"influxdb.password = [\"hunter2\"]", "influxdb.password = {hunter2 = 1}",
+        "influxdb.password = \"hunter2\\n\"", "influxdb.password = \"hunter2\"",
+        "influxdb.url = \"http://u:hunter2@h\"", "influxdb.url = \"u:hunter2@h\""}) {
+    CAPTURE(text);
+    const std::string message = error_of(text);
+    CHECK(message != "(no error)");
+    CHECK(message.find("hunter2") == std::string::npos);
+  }
+}
+
+TEST_CASE("config: the file name stands in the message, quoted if it is not plain") {
+  CHECK(parse_config("x = 1", "/etc/t.toml").error().message ==
+        "/etc/t.toml:1:1: unknown key \"x\"");
+  CHECK(parse_config("x = 1", "a\nb").error().message == "\"a\\x0Ab\":1:1: unknown key \"x\"");
+}
+
+TEST_CASE("config: file, environment and --set win in this order") {
+  ConfigSources sources;
+  sources.file_name = "/etc/tallyd/tallyd.toml";
+  sources.file_text =
+      "[flush]\ninterval = \"2s\"\n[limits]\nseries = 2\ntags = 2\n[tags]\nzone = \"a\"\n";
+  sources.environment = {{"TALLYD_LIMITS_SERIES", "3"}, {"TALLYD_LIMITS_TAGS", "3"}};
+  sources.sets = {"limits.tags=4", "limits.tags=5"};
+  const LoadedConfig loaded = load(sources);
+  CHECK(loaded.config.listen.workers == 1);
+  CHECK(loaded.config.flush.interval == 2s);
+  CHECK(loaded.config.limits.series == 3);
+  CHECK(loaded.config.limits.line.tags == 5);
+  CHECK(loaded.origins == Origins{{"flush.interval", "/etc/tallyd/tallyd.toml:2"},
+                                  {"limits.series", "TALLYD_LIMITS_SERIES"},
+                                  {"limits.tags", "--set"},
+                                  {"tags.zone", "/etc/tallyd/tallyd.toml:7"}});
+}
+
+TEST_CASE("config: every key has a variable") {
+  ConfigSources sources;
+  sources.environment = {{"TALLYD_INFLUXDB_URL", "http://db:8086"},
+                         {"TALLYD_LISTEN_RECEIVE_BUFFER", "1MiB"},
+                         {"TALLYD_LISTEN_UDP", "[\"127.0.0.1:0\", \"[::1]:0\"]"},
+                         {"TALLYD_FLUSH_PERCENTILES", "[90]"},
+                         {"TALLYD_INFLUXDB_GZIP", "false"},
+                         {"TALLYD_INFLUXDB_USERNAME", "007"},
+                         {"TALLYD_INFLUXDB_PASSWORD", "12345"},
+                         {"TALLYD_TAGS_HOST", "web1"},
+                         {"TALLYD_TAGS_DATA_CENTER", "\"eu # 1\""},
+                         {"TALLYD_OUTPUT_PREFIX", ""}};
+  const Config config = load(sources).config;
+  CHECK(config.influxdb.url == "http://db:8086");
+  CHECK(config.listen.receive_buffer == 1 << 20);
+  CHECK(config.listen.udp == std::vector<ListenAddress>{{"127.0.0.1", 0}, {"::1", 0}});
+  CHECK(config.flush.percentiles == std::vector<double>{90});
+  CHECK_FALSE(config.influxdb.gzip);
+  CHECK(config.influxdb.username == "007");
+  CHECK(config.influxdb.password == "12345");
+  CHECK(config.tags == std::vector<StaticTag>{{"data_center", "eu # 1"}, {"host", "web1"}});
+
+  for (const KeyInfo& info : config_keys()) {
+    std::string name = "TALLYD_" + std::string(info.key);
+    for (char& c : name) c = c == '.' ? '_' : static_cast<char>(std::toupper(c));
+    CAPTURE(name);
+    ConfigSources one;
+    one.sets = {"influxdb.username=ann"};
+    one.environment = {
+        {name, "{}"}};  // of no key's type but tags': the variable is known, the value wrong
+    const Result<LoadedConfig> loaded = load_config(one);
+    if (!loaded)
+      CHECK(loaded.error().message.starts_with(name + ": " + std::string(info.key) + " "));
+  }
+}
+
+TEST_CASE("config: a value from --set is TOML, else text") {
+  struct Row {
+    std::string_view set;
+    std::string_view database;
+  };
+  const std::vector<Row> rows = {
+      {"influxdb.database=plain text", "plain text"},
+      {"influxdb.database=\"in quotes\"", "in quotes"},
+      {"influxdb.database='a=b,c'", "a=b,c"},
+      {"influxdb.database=a=b,c", "a=b,c"},
+      {"influxdb.database=true", "true"},
+      {"influxdb.database=[1]", "[1]"},
+      {"influxdb.database=1 # one", "1 # one"},
+      {"influxdb.database= x", " x"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.set);
+    ConfigSources sources;
+    sources.sets = {std::string(row.set)};
+    CHECK(load(sources).config.influxdb.database == row.database);
+  }
+  ConfigSources sources;
+  sources.sets = {"flush.interval=1s", "listen.udp=[\"127.0.0.1:0\"]",
+                  "influxdb.url=",     "gauges.ttl=0",
+                  "tags.a.b=x",        "flush={percentiles=[1]}"};
+  const Config config = load(sources).config;
+  CHECK(config.flush.interval == 1s);
+  CHECK(config.listen.udp == std::vector<ListenAddress>{{"127.0.0.1", 0}});
+  CHECK(config.influxdb.url.empty());
+  CHECK(config.gauges.ttl == 0ms);
+  CHECK(config.tags == std::vector<StaticTag>{{"a.b", "x"}, {"host", "auto"}});
+  CHECK(config.flush.percentiles == std::vector<double>{1});
+}
+
+TEST_CASE("config: a bad variable or --set is an error that names it") {
+  struct Row {
+    std::string_view name;
+    ConfigSources sources;
+    std::string_view message;
+  };
+  const std::vector<Row> rows = {
+      {"variable slip",
+       {.environment = {{"TALLYD_FLUSH_INTERVALL", "1s"}}},
+       "TALLYD_FLUSH_INTERVALL: unknown variable; each TALLYD_<SECTION>_<KEY> names a key of the "
+       "configuration; did you mean \"TALLYD_FLUSH_INTERVAL\"?"},
+      {"variable of nothing",
+       {.environment = {{"TALLYD_", "1s"}}},
+       "TALLYD_: unknown variable; each TALLYD_<SECTION>_<KEY> names a key of the configuration"},
+      {"variable's value",
+       {.environment = {{"TALLYD_LISTEN_WORKERS", "many"}}},
+       "TALLYD_LISTEN_WORKERS: listen.workers must be a whole number from 1 to 64, not \"many\""},
+      {"variable's element",
+       {.environment = {{"TALLYD_FLUSH_PERCENTILES", "[50, 0]"}}},
+       "TALLYD_FLUSH_PERCENTILES: flush.percentiles must be numbers above 0 (from 0.0001) up to "
+       "100, not 0"},
+      {"variable in invalid UTF-8",
+       {.environment = {{"TALLYD_INFLUXDB_DATABASE", "\xff"}}},
+       "TALLYD_INFLUXDB_DATABASE: the value must be valid UTF-8"},
+      {"set without value",
+       {.sets = {"flush.interval"}},
+       "--set flush.interval: write KEY=VALUE, such as flush.interval=1s"},
+      {"set without key", {.sets = {"=1"}}, "--set =1: write KEY=VALUE, such as flush.interval=1s"},
+      {"set of nothing", {.sets = {""}}, "--set : write KEY=VALUE, such as flush.interval=1s"},
+      {"set slip",
+       {.sets = {"flush.intervall=1s"}},
+       "--set flush.intervall: unknown key \"flush.intervall\"; did you mean \"flush.interval\"?"},
+      {"set of a section", {.sets = {"flush=1"}}, "--set flush: flush must be a section: [flush]"},
+      {"set within a section",
+       {.sets = {"flush={intervall=\"1s\"}"}},
+       "--set flush: unknown key \"flush.intervall\"; did you mean \"flush.interval\"?"},
+      {"set out of range",
+       {.sets = {"flush.interval=2h"}},
+       "--set flush.interval: flush.interval must be a duration from 100ms to 1h, such as \"10s\", "
+       "not \"2h\""},
+      {"set of a smuggled key",
+       {.sets = {"listen.workers=2\nw = 3"}},
+       "--set listen.workers: listen.workers must be a whole number from 1 to 64, not \"2\\x0Aw = "
+       "3\""},
+      {"set with foreign bytes",
+       {.sets = {"\x1b[2J=1"}},
+       "--set \"\\x1B[2J\": unknown key \"\\x1B[2J\""},
+      {"set of a tag named time",
+       {.sets = {"tags.time=1"}},
+       "--set tags.time: tags.time cannot be a tag: InfluxDB drops points with a tag named time"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    CHECK(error_of(row.sources) == row.message);
+  }
+}
+
+TEST_CASE("config: the effective config names every key with its origin") {
+  ConfigSources sources;
+  sources.file_name = "t.toml";
+  sources.file_text = "[flush]\n\ninterval = \"1500ms\"\n[tags]\n\"a b\" = \"x\\\"y\"\n";
+  sources.environment = {{"TALLYD_INFLUXDB_USERNAME", "ann"},
+                         {"TALLYD_INFLUXDB_PASSWORD", "hunter2"}};
+  sources.sets = {"log.level=debug"};
+  const std::string text = config_to_toml(load(sources));
+  CHECK(text == R"([flush]
+interval = "1500ms"  # t.toml:3
+percentiles = [50, 75, 95, 99, 99.9]  # default
+
+[listen]
+udp = ["127.0.0.1:8125", "[::1]:8125"]  # default
+receive_buffer = "32MiB"  # default
+workers = 1  # default
+
+[limits]
+series = 1000000  # default
+name_bytes = 512  # default
+tag_bytes = 256  # default
+tags = 64  # default
+set_members = 4096  # default
+
+[gauges]
+ttl = "1h"  # default
+
+[tags]
+"a b" = "x\"y"  # t.toml:5
+host = "auto"  # default
+
+[output]
+prefix = ""  # default
+
+[influxdb]
+url = "http://127.0.0.1:8086"  # default
+database = "metric"  # default
+create_database = true  # default
+retention_policy = ""  # default
+username = "ann"  # TALLYD_INFLUXDB_USERNAME
+# password = "********"  # TALLYD_INFLUXDB_PASSWORD
+password_file = ""  # default
+timeout = "10s"  # default
+gzip = true  # default
+ca_file = ""  # default
+proxy = ""  # default
+
+[log]
+level = "debug"  # --set
+)");
+}
+
+TEST_CASE("config: the effective config reads back to itself, without the password") {
+  ConfigSources sources;
+  sources.file_name = "odd\nname\xff";
+  sources.file_text = "log.level = \"off\"";
+  sources.sets = {"flush.interval=3s",
+                  "flush.percentiles=[99.999, 0.0001, 33.333333333333336]",
+                  "listen.udp=[\"[::]:0\", \":1\"]",
+                  "listen.receive_buffer=65537",
+                  "gauges.ttl=0",
+                  "tags.host=",
+                  "tags.a.b=é \" #",
+                  "output.prefix=pre \" fix.",
+                  "influxdb.username=ann",
+                  "influxdb.password=hunter2",
+                  "influxdb.ca_file='C:\\x'"};
+  LoadedConfig loaded = load(sources);
+  const std::string text = config_to_toml(loaded);
+  CHECK(text.find("hunter2") == std::string::npos);
+  const Result<Config> back = parse_config(text);
+  if (!back) FAIL(back.error().message);
+  loaded.config.influxdb.password.clear();
+  CHECK(back.value() == loaded.config);
+}

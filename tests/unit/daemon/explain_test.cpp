@@ -1,0 +1,198 @@
+#include "daemon/explain.hpp"
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+using namespace tally;
+
+namespace {
+
+// 2023-11-14 22:13:27.5 UTC: in the ten-second window of 1700000000.
+constexpr WallTime now{std::chrono::milliseconds(1'700'000'007'500)};
+
+std::string text_of(std::string_view datagram, const Config& config = {},
+                    const std::vector<StaticTag>& tags = {{"host", "web1"}}) {
+  return Explainer(config, tags).text(datagram, now);
+}
+
+std::string json_of(std::string_view datagram) {
+  static const Config config;
+  return Explainer(config, {}).json(datagram, now);
+}
+
+/// Without the points, which other rows look at.
+std::string samples_of(std::string_view datagram) {
+  const std::string json = json_of(datagram);
+  return json.substr(0, json.find(",\"points\":"));
+}
+
+}  // namespace
+
+TEST_CASE("explain: for people") {
+  CHECK(text_of("page.views:3|c|@0.1|#env:prod,urgent") ==
+        R"(counter "page.views" = 3, sample rate 0.1: stands for 10, tags "env"="prod" "urgent"
+written:
+  page.views.count,env=prod,host=web1,urgent=true count=30,rate=3 1700000000
+)");
+  CHECK(text_of("temp:-3|g\nusers:ann|s") == R"(gauge "temp" moves by -3
+set "users" holds "ann"
+written:
+  temp.gauge,host=web1 value=-3 1700000000
+  users.set,host=web1 count=1 1700000000
+)");
+  CHECK(text_of("page.views:abc|c\ngood:1|c") == R"(counter "good" = 1
+refused, bad_value: the value is no finite decimal number
+  "page.views:abc|c"
+              ^
+written:
+  good.count,host=web1 count=1,rate=0.1 1700000000
+)");
+  CHECK(text_of("") == "an empty datagram: nothing is counted, nothing is refused\n");
+  CHECK(text_of("\n\n") == text_of(""));
+}
+
+TEST_CASE("explain: the config's interval, percentiles, prefix, tags and limits count") {
+  Config config;
+  config.flush.interval = std::chrono::milliseconds(500);
+  config.flush.percentiles = {50, 99.9};
+  config.output.prefix = "web.";
+  config.limits.line.name_bytes = 16;
+  CHECK(text_of("t:5|ms", config, {}) == R"(timer "t" = 5
+written:
+  web.t.timer count=1,mean=5,min=5,max=5,sum=5,stddev=0,p50=5,p999=5 1700000007500
+)");
+  CHECK(text_of("abcdefghijklmnopq:1|c", config, {})
+            .starts_with(
+                "refused, name_too_long: the name has more than 16 bytes (limits.name_bytes)\n"));
+}
+
+TEST_CASE("explain: the caret stands under the byte, also behind escapes and in long lines") {
+  const auto caret_line = [](const std::string& text) {
+    const std::size_t end = text.rfind('\n', text.size() - 2);
+    const std::size_t begin = text.rfind('\n', end - 1);
+    const std::string shown = text.substr(begin + 1, end - begin - 1);
+    const std::string caret = text.substr(end + 1);
+    return shown.substr(caret.find('^'));
+  };
+  CHECK(caret_line(text_of("a\x01\"b:x|c")).starts_with("x|c"));
+  CHECK(caret_line(text_of(std::string(300, 'n') + ":x|c")) == "x|c\"");
+  CHECK(caret_line(text_of("n:x" + std::string(300, 'y') + "|c")).ends_with("yyy\".."));
+}
+
+TEST_CASE("explain: foreign bytes reach a terminal only as escapes") {
+  const std::string text = text_of("a\x1b[2J:1|c|#k:\x1b[3J\nb:\x1b|c\ns:\x1b|s");
+  CHECK(text.find('\x1b') == std::string::npos);
+  CHECK(text.find("\\x1B") != std::string::npos);
+}
+
+TEST_CASE("explain: a line that the table refuses is refused, not half taken") {
+  const std::string json = json_of("a:1e308|c\nx:1|c\na:1e308|c\nb");
+  CHECK(
+      json ==
+      R"({"samples":[{"kind":"counter","name":"a","value":1e+308,"tags":{}},)"
+      R"({"kind":"counter","name":"x","value":1,"tags":{}}],)"
+      R"("refused":[{"line":"a:1e308|c","reason":"overflow"},{"line":"b","reason":"missing_value"}],)"
+      R"("points":["a.count count=1e+308,rate=1e+307 1700000000","x.count count=1,rate=0.1 1700000000"]})");
+}
+
+TEST_CASE("explain: JSON has each kind's own keys") {
+  struct Row {
+    std::string_view name;
+    std::string_view datagram;
+    std::string_view sample;
+  };
+  const std::vector<Row> rows = {
+      {"counter", "a.b:3|c|@0.1|#k:v",
+       R"({"kind":"counter","name":"a.b","value":3,"rate":0.1,"tags":{"k":"v"}})"},
+      {"rate 1 is left out", "a:3|c|@1", R"({"kind":"counter","name":"a","value":3,"tags":{}})"},
+      {"gauge", "g:-0.5|g", R"({"kind":"gauge","name":"g","value":-0.5,"delta":true,"tags":{}})"},
+      {"gauge set", "g:0.5|g",
+       R"({"kind":"gauge","name":"g","value":0.5,"delta":false,"tags":{}})"},
+      {"timer", "t:1e3|ms", R"({"kind":"timer","name":"t","value":1000,"tags":{}})"},
+      {"histogram", "h:2|h", R"({"kind":"histogram","name":"h","value":2,"tags":{}})"},
+      {"distribution", "d:2|d", R"({"kind":"distribution","name":"d","value":2,"tags":{}})"},
+      {"set", "s:a b\"|s", R"({"kind":"set","name":"s","member":"a b\"","tags":{}})"},
+      {"value-less tag", "a:1|c|#x",
+       R"({"kind":"counter","name":"a","value":1,"tags":{"x":true}})"},
+      {"empty value", "a:1|c|#x:", R"({"kind":"counter","name":"a","value":1,"tags":{"x":""}})"},
+      {"duplicate tag, last wins", "a:1|c|#x:1,y:2,x:3",
+       R"({"kind":"counter","name":"a","value":1,"tags":{"y":"2","x":"3"}})"},
+      {"tag without a key", "a:1|c|#:1,y:2",
+       R"({"kind":"counter","name":"a","value":1,"tags":{"y":"2"}})"},
+      {"UTF-8",
+       "gr\xc3\xb6\xc3\x9f"
+       "e:1|c",
+       "{\"kind\":\"counter\",\"name\":\"gr\xc3\xb6\xc3\x9f"
+       "e\",\"value\":1,\"tags\":{}}"},
+      {"shortest number", "a:0.30000000000000004|c",
+       R"({"kind":"counter","name":"a","value":0.30000000000000004,"tags":{}})"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    CHECK(samples_of(row.datagram) ==
+          "{\"samples\":[" + std::string(row.sample) + "],\"refused\":[]");
+  }
+  CHECK(json_of("") == R"({"samples":[],"refused":[],"points":[]})");
+  CHECK(
+      samples_of("\xff:1|c") ==
+      "{\"samples\":[],\"refused\":[{\"line\":\"\xEF\xBF\xBD:1|c\",\"reason\":\"invalid_utf8\"}]");
+}
+
+TEST_CASE("explain: one datagram leaves nothing behind for the next") {
+  const Config config;
+  Explainer explainer(config, {});
+  const std::string first = explainer.json("g:5|g\nc:1|c\nbad", now);
+  CHECK(explainer.json("g:+1|g", now) ==
+        R"({"samples":[{"kind":"gauge","name":"g","value":1,"delta":true,"tags":{}}],"refused":[],)"
+        R"("points":["g.gauge value=1 1700000000"]})");
+  CHECK(explainer.json("g:5|g\nc:1|c\nbad", now) == first);
+}
+
+TEST_CASE("unescape: known escapes become bytes, all else is itself") {
+  struct Row {
+    std::string_view text, expected;
+  };
+  const std::vector<Row> rows = {
+      {"", ""},
+      {"a:1|c", "a:1|c"},
+      {R"(a\nb\tc\rd\\e)", "a\nb\tc\rd\\e"},
+      {R"(\x41\xff\x0a)", "A\xff\n"},
+      {R"(\x0G\x4\x)", R"(\x0G\x4\x)"},
+      {R"(\q\)", R"(\q\)"},
+      {R"(\\n)", R"(\n)"},
+      {R"(\x+1\x 1\x-1)", R"(\x+1\x 1\x-1)"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.text);
+    CHECK(unescape(row.text) == row.expected);
+  }
+  CHECK(unescape("\\x00") == std::string(1, '\0'));
+}
+
+TEST_CASE("explain -: one object a line, in order, each line on its own") {
+  std::istringstream in("a:1|c\\nb:2|c\n\nc:x|c\nlast:1|c");
+  std::ostringstream out;
+  CHECK(run_explain(Config{}, "-", true, in, out) == 0);
+  std::istringstream lines(out.str());
+  std::vector<std::string> got;
+  for (std::string line; std::getline(lines, line);) got.push_back(line);
+  REQUIRE(got.size() == 4);
+  CHECK(got[0].find("\"name\":\"b\"") != std::string::npos);
+  CHECK(got[1] == R"({"samples":[],"refused":[],"points":[]})");
+  CHECK(got[2].find("bad_value") != std::string::npos);
+  CHECK(got[3].find("\"name\":\"last\"") != std::string::npos);
+}
+
+TEST_CASE("explain: refused lines are no failure, an output that takes no more is") {
+  std::istringstream in;
+  std::ostringstream out;
+  CHECK(run_explain(Config{}, "nonsense", false, in, out) == 0);
+  std::ostringstream broken;
+  broken.setstate(std::ios::badbit);
+  CHECK(run_explain(Config{}, "a:1|c", false, in, broken) == 1);
+}

@@ -1,0 +1,79 @@
+#include "daemon/self_metrics.hpp"
+
+#include <doctest/doctest.h>
+
+#include <map>
+#include <string>
+
+#include "tally/carry.hpp"
+
+using namespace tally;
+
+namespace {
+
+// "tallyd.lines{state=refused}" -> count, "tallyd.series" -> value
+std::map<std::string, double> written(const Ledger& before, const Ledger& now,
+                                      const SelfGauges& gauges = {}) {
+  Snapshot snapshot;
+  snapshot.span.interval = std::chrono::seconds(10);
+  add_self_metrics(before, now, gauges, {}, snapshot);
+  std::map<std::string, double> values;
+  const auto name_of = [](std::string_view key) {
+    const Series series = split_series_key(key);
+    std::string name(series.name);
+    for (const TagView& tag : series.tags)
+      name += "{" + std::string(tag.key) + "=" + std::string(tag.value) + "}";
+    return name;
+  };
+  for (const auto& counter : snapshot.counters) {
+    CHECK(counter.rate == doctest::Approx(counter.count / 10));
+    CHECK(values.emplace(name_of(counter.key), counter.count).second);
+  }
+  for (const auto& gauge : snapshot.gauges)
+    CHECK(values.emplace(name_of(gauge.key), gauge.value).second);
+  return values;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "self metrics: the core counters are written at zero too, those by reason only when they "
+    "moved") {
+  const auto values = written({}, {});
+  for (const char* name :
+       {"tallyd.datagrams{state=received}", "tallyd.datagrams{state=dropped_by_kernel}",
+        "tallyd.lines{state=accepted}", "tallyd.lines{state=refused}",
+        "tallyd.points{state=flushed}", "tallyd.points{state=written}",
+        "tallyd.points{state=dropped}", "tallyd.lost", "tallyd.points_queued",
+        "tallyd.outbox_bytes", "tallyd.series"}) {
+    CAPTURE(name);
+    REQUIRE(values.contains(name));
+    CHECK(values.at(name) == 0);
+  }
+  CHECK_FALSE(values.contains("tallyd.lines_refused{reason=bad_value}"));
+}
+
+TEST_CASE("self metrics: counters are what happened between two ledgers, gauges what is now") {
+  Ledger before;
+  before.ingest.lines_accepted = 100;
+  before.outbox.written = 7;
+  Ledger now = before;
+  now.ingest.lines_accepted = 142;
+  now.ingest.kernel_drops = 5;
+  now.ingest.lines_refused[static_cast<std::size_t>(Reason::bad_rate)] = 3;
+  now.outbox.written = 9;
+  now.outbox.dropped_full = 4;
+  now.outbox.queued = 11;
+  const auto values = written(before, now, {.series = 17, .receive_buffer_fill = 0.25});
+  CHECK(values.at("tallyd.lines{state=accepted}") == 42);
+  CHECK(values.at("tallyd.lines{state=refused}") == 3);
+  CHECK(values.at("tallyd.lines_refused{reason=bad_rate}") == 3);
+  CHECK(values.at("tallyd.datagrams{state=dropped_by_kernel}") == 5);
+  CHECK(values.at("tallyd.points{state=written}") == 2);
+  CHECK(values.at("tallyd.points{state=dropped}") == 4);
+  CHECK(values.at("tallyd.points_dropped{reason=outbox_full}") == 4);
+  CHECK(values.at("tallyd.lost") == 12);
+  CHECK(values.at("tallyd.points_queued") == 11);
+  CHECK(values.at("tallyd.series") == 17);
+  CHECK(values.at("tallyd.receive_buffer_fill") == 0.25);
+}

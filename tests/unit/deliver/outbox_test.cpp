@@ -1,0 +1,460 @@
+#include "tally/outbox.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <deque>
+#include <map>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+using namespace std::chrono_literals;
+using tally::Action;
+using tally::Instant;
+using tally::Outbox;
+using tally::Payload;
+using tally::PointLoss;
+using tally::Verdict;
+
+namespace {
+
+constexpr Instant start_of_time{1'000'000s};
+
+/// `lines` lines that no other call returns; `first` numbers them.
+Payload payload_of(std::uint32_t lines, int first = 0) {
+  Payload payload;
+  for (std::uint32_t i = 0; i < lines; ++i)
+    payload.body += "m v=" + std::to_string(first + static_cast<int>(i)) + "\n";
+  payload.points = lines;
+  return payload;
+}
+
+/// Pushes, and settles everything that can be started, with `verdict`.
+void settle_all(Outbox& outbox, const Verdict& verdict, Instant now) {
+  while (const Payload* payload = outbox.start(now)) outbox.settle(payload->id, verdict, now);
+}
+
+}  // namespace
+
+TEST_CASE("outbox: an empty one gives nothing and is never due") {
+  Outbox outbox({}, 1);
+  CHECK(outbox.start(start_of_time) == nullptr);
+  CHECK_FALSE(outbox.due());
+  CHECK(outbox.abandon() == 0);
+}
+
+TEST_CASE("outbox: payloads leave in the order they came, one at a time") {
+  Outbox outbox({}, 1);
+  CHECK(outbox.push(payload_of(1, 1)) == 0);
+  CHECK(outbox.push(payload_of(2, 2)) == 0);
+  const Payload* first = outbox.start(start_of_time);
+  REQUIRE(first != nullptr);
+  CHECK(first->body == "m v=1\n");
+  CHECK(outbox.start(start_of_time) == nullptr);
+  CHECK_FALSE(outbox.due());
+  outbox.settle(first->id, {.action = Action::written}, start_of_time);
+  CHECK(outbox.counts().written == 1);
+  CHECK(outbox.counts().queued == 2);
+  const Payload* second = outbox.start(start_of_time);
+  REQUIRE(second != nullptr);
+  CHECK(second->body == "m v=2\nm v=3\n");
+}
+
+TEST_CASE("outbox: what is kept is sent again, the same bytes, before what came later") {
+  Outbox outbox({}, 1);
+  outbox.push(payload_of(3));
+  outbox.push(payload_of(1, 50));
+  const Payload* payload = outbox.start(start_of_time);
+  const std::string body = payload->body;
+  const tally::PayloadId id = payload->id;
+  outbox.settle(id, {.action = Action::keep}, start_of_time);
+  CHECK(outbox.failures() == 1);
+  REQUIRE(outbox.due());
+  payload = outbox.start(*outbox.due());
+  REQUIRE(payload != nullptr);
+  CHECK(payload->body == body);
+  CHECK(payload->id == id);
+}
+
+TEST_CASE("outbox: every verdict moves the counter of its name") {
+  struct Row {
+    const char* name;
+    Verdict verdict;
+    std::uint64_t tally::OutboxCounts::*lost_to;
+    std::uint64_t lost;
+  };
+  using Counts = tally::OutboxCounts;
+  const std::vector<Row> rows{
+      {"written", {.action = Action::written}, &Counts::dropped_refused, 0},
+      {"written but two did not parse",
+       {.action = Action::written, .loss = PointLoss::refused, .points_lost = 2},
+       &Counts::dropped_refused,
+       2},
+      {"written but for conflicts",
+       {.action = Action::written, .loss = PointLoss::type_conflict, .points_lost = 3},
+       &Counts::dropped_conflict,
+       3},
+      {"written but for old points",
+       {.action = Action::written, .loss = PointLoss::beyond_retention, .points_lost = 4},
+       &Counts::dropped_expired,
+       4},
+      {"written but for new series",
+       {.action = Action::written, .loss = PointLoss::series_limit, .points_lost = 1},
+       &Counts::dropped_series,
+       1},
+      {"more lost than there are",
+       {.action = Action::written, .loss = PointLoss::refused, .points_lost = 99},
+       &Counts::dropped_refused,
+       5},
+      {"dropped", {.action = Action::drop}, &Counts::dropped_refused, 5},
+      {"dropped for a conflict",
+       {.action = Action::drop, .loss = PointLoss::type_conflict},
+       &Counts::dropped_conflict,
+       5},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    Outbox outbox({}, 1);
+    outbox.push(payload_of(5));
+    settle_all(outbox, row.verdict, start_of_time);
+    CHECK(outbox.counts().*row.lost_to == row.lost);
+    CHECK(outbox.counts().dropped() == row.lost);
+    CHECK(outbox.counts().written == 5 - row.lost);
+    CHECK(outbox.counts().balances());
+    CHECK(outbox.empty());
+    CHECK(outbox.bytes() == 0);
+    CHECK_FALSE(outbox.due());
+  }
+}
+
+TEST_CASE(
+    "outbox: the back-off doubles up to its cap, is spread over it, and ends with a success") {
+  struct Row {
+    const char* name;
+    bool configuration;
+    std::chrono::milliseconds cap;
+  };
+  for (const Row& row :
+       {Row{"the server's trouble", false, 30s}, Row{"the operator's", true, 60s}}) {
+    CAPTURE(row.name);
+    std::vector<std::chrono::nanoseconds> longest(12);
+    for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+      Outbox outbox({}, seed);
+      outbox.push(payload_of(1));
+      Instant now = start_of_time;
+      for (std::size_t failure = 0; failure < longest.size(); ++failure) {
+        const Payload* payload = outbox.start(now);
+        REQUIRE(payload != nullptr);
+        outbox.settle(payload->id, {.action = Action::keep, .configuration = row.configuration},
+                      now);
+        const auto pause = *outbox.due() - now;
+        const auto most = std::min<std::chrono::milliseconds>(row.cap, 500ms * (1 << failure));
+        CHECK(pause >= 0ms);
+        CHECK(pause <= most);
+        longest[failure] = std::max(longest[failure], std::chrono::nanoseconds(pause));
+        CHECK((pause == 0ms || outbox.start(now) == nullptr));
+        now = *outbox.due();
+      }
+      settle_all(outbox, {.action = Action::written}, now);
+      CHECK(outbox.failures() == 0);
+      outbox.push(payload_of(1));
+      CHECK(outbox.start(now) != nullptr);
+    }
+    // Of 200 draws the longest is nearly the whole range: the jitter is full.
+    CHECK(longest[0] > 450ms);
+    CHECK(longest[3] > 3600ms);
+    CHECK(longest[11] > row.cap * 9 / 10);
+  }
+}
+
+TEST_CASE("outbox: the server's wish is obeyed when it is longer than the back-off") {
+  Outbox outbox({}, 1);
+  outbox.push(payload_of(1));
+  const Payload* payload = outbox.start(start_of_time);
+  outbox.settle(payload->id, {.action = Action::keep, .retry_after = 120s}, start_of_time);
+  CHECK(*outbox.due() == start_of_time + 120s);
+  CHECK(outbox.start(start_of_time + 119s) == nullptr);
+  CHECK(outbox.start(start_of_time + 120s) != nullptr);
+}
+
+TEST_CASE("outbox: hurry ends the back-off") {
+  Outbox outbox({}, 1);
+  outbox.push(payload_of(1));
+  const Payload* payload = outbox.start(start_of_time);
+  outbox.settle(payload->id, {.action = Action::create_database, .retry_after = 120s},
+                start_of_time);
+  CHECK(outbox.start(start_of_time) == nullptr);
+  outbox.hurry();
+  CHECK(outbox.start(start_of_time) != nullptr);
+}
+
+TEST_CASE("outbox: past its bound the oldest go, never the one in flight nor the new one") {
+  Outbox outbox({.bytes_max = 30}, 1);  // five lines of six bytes
+  outbox.push(payload_of(2, 1));
+  const Payload* flying = outbox.start(start_of_time);
+  REQUIRE(flying != nullptr);
+  CHECK(outbox.push(payload_of(2, 3)) == 0);
+  CHECK(outbox.push(payload_of(1, 5)) == 0);
+  CHECK(outbox.push(payload_of(1, 6)) == 2);
+  CHECK(flying->body == "m v=1\nm v=2\n");
+  CHECK(outbox.bytes() == 24);
+  CHECK(outbox.push(payload_of(9, 0)) == 2);  // alone over the bound, and kept
+  CHECK(outbox.payloads() == 2);
+  CHECK(outbox.counts().dropped_full == 4);
+  CHECK(outbox.counts().balances());
+  outbox.settle(flying->id, {.action = Action::written}, start_of_time);
+  CHECK(outbox.start(start_of_time)->points == 9);
+}
+
+TEST_CASE("outbox: what is too large is sent in halves, at once and in order") {
+  Outbox outbox({}, 1);
+  const Payload whole = payload_of(5);
+  outbox.push(whole);
+  outbox.push(payload_of(1, 99));
+  const Payload* payload = outbox.start(start_of_time);
+  outbox.settle(payload->id, {.action = Action::split}, start_of_time);
+  CHECK(outbox.payloads() == 3);
+  CHECK(outbox.counts().queued == 6);
+
+  std::string sent;
+  std::set<tally::PayloadId> ids;
+  for (int i = 0; i < 2; ++i) {
+    payload = outbox.start(start_of_time);
+    REQUIRE(payload != nullptr);
+    CHECK(std::count(payload->body.begin(), payload->body.end(), '\n') == payload->points);
+    CHECK(payload->points >= 2);
+    sent += payload->body;
+    ids.insert(payload->id);
+    outbox.settle(payload->id, {.action = Action::written}, start_of_time);
+  }
+  CHECK(sent == whole.body);
+  CHECK(ids.size() == 2);
+  CHECK(outbox.counts().written == 5);
+  CHECK(outbox.start(start_of_time)->body == "m v=99\n");
+}
+
+TEST_CASE("outbox: lines of very unequal length are split too, and a single one is dropped") {
+  struct Row {
+    const char* name;
+    std::size_t first, second;
+  };
+  for (const Row& row :
+       {Row{"long first", 1000, 1}, Row{"long last", 1, 1000}, Row{"alike", 7, 7}}) {
+    CAPTURE(row.name);
+    Outbox outbox({}, 1);
+    outbox.push({.body = std::string(row.first, 'a') + "\n" + std::string(row.second, 'b') + "\n",
+                 .points = 2});
+    outbox.settle(outbox.start(start_of_time)->id, {.action = Action::split}, start_of_time);
+    CHECK(outbox.payloads() == 2);
+    settle_all(outbox, {.action = Action::split, .loss = PointLoss::refused}, start_of_time);
+    CHECK(outbox.counts().dropped_refused == 2);
+    CHECK(outbox.counts().balances());
+    CHECK(outbox.empty());
+  }
+}
+
+TEST_CASE("outbox: at the end what is left is counted, in flight included") {
+  Outbox outbox({}, 1);
+  outbox.push(payload_of(2));
+  outbox.push(payload_of(3));
+  REQUIRE(outbox.start(start_of_time) != nullptr);
+  CHECK(outbox.abandon() == 5);
+  CHECK(outbox.counts().dropped_shutdown == 5);
+  CHECK(outbox.counts().balances());
+  CHECK(outbox.bytes() == 0);
+  CHECK_FALSE(outbox.in_flight());
+  outbox.push(payload_of(1));
+  CHECK(outbox.start(start_of_time) != nullptr);
+}
+
+namespace {
+
+/// What the outbox should do, written down line by line: one entry a point, no payloads, no bytes
+/// saved.
+struct NaiveOutbox {
+  struct Batch {
+    std::vector<std::string> lines;
+    std::size_t bytes() const {
+      std::size_t sum = 0;
+      for (const std::string& line : lines) sum += line.size();
+      return sum;
+    }
+    std::string body() const {
+      std::string all;
+      for (const std::string& line : lines) all += line;
+      return all;
+    }
+  };
+  std::deque<Batch> batches;
+  bool in_flight = false;
+  std::map<std::string, std::string> fate;  // of every line: "queued", "written", "dropped"
+
+  std::size_t bytes() const {
+    std::size_t sum = 0;
+    for (const Batch& batch : batches) sum += batch.bytes();
+    return sum;
+  }
+  void end_first(const std::string& how, std::size_t lost) {
+    auto& lines = batches.front().lines;
+    // Which of the lines were lost no one knows; how many is what counts.
+    for (std::size_t i = 0; i < lines.size(); ++i) fate[lines[i]] = i < lost ? "dropped" : how;
+    batches.pop_front();
+  }
+  std::uint64_t count(const std::string& how) const {
+    return static_cast<std::uint64_t>(std::count_if(
+        fate.begin(), fate.end(), [&](const auto& entry) { return entry.second == how; }));
+  }
+};
+
+/// Random pushes, starts and settlements against the naive one.
+class Walk {
+ public:
+  explicit Walk(std::uint64_t seed) : random_(seed), outbox_({.bytes_max = bytes_max}, seed) {}
+
+  void step() {
+    now_ += std::chrono::milliseconds(pick(5'000));
+    switch (pick(4)) {
+      case 0:
+        push();
+        break;
+      case 1:
+        pick(30) == 0 ? abandon() : start();
+        break;
+      default:
+        flying_ == nullptr ? start() : settle();
+        break;
+    }
+    check();
+  }
+
+ private:
+  static constexpr std::size_t bytes_max = 2'000;
+
+  std::size_t pick(std::size_t below) {
+    return std::uniform_int_distribution<std::size_t>(0, below - 1)(random_);
+  }
+
+  void push() {
+    NaiveOutbox::Batch batch;
+    for (std::size_t i = 0, lines = 1 + pick(20); i < lines; ++i) {
+      batch.lines.push_back("m" + std::to_string(next_line_++) + std::string(pick(20), 'x') +
+                            " v=1\n");
+      naive_.fate[batch.lines.back()] = "queued";
+    }
+    const std::uint64_t dropped = outbox_.push(
+        {.body = batch.body(), .points = static_cast<std::uint32_t>(batch.lines.size())});
+    naive_.batches.push_back(batch);
+    std::uint64_t expected = 0;
+    const std::size_t oldest = naive_.in_flight ? 1 : 0;
+    while (naive_.bytes() > bytes_max && naive_.batches.size() > oldest + 1) {
+      const auto victim = naive_.batches.begin() + static_cast<std::ptrdiff_t>(oldest);
+      for (const std::string& line : victim->lines) naive_.fate[line] = "dropped";
+      expected += victim->lines.size();
+      naive_.batches.erase(victim);
+    }
+    CHECK(dropped == expected);
+  }
+
+  void start() {
+    const auto due = outbox_.due();
+    const Payload* payload = outbox_.start(now_);
+    const bool should = !naive_.in_flight && !naive_.batches.empty() && now_ >= not_before_;
+    REQUIRE((payload != nullptr) == should);
+    CHECK(due.has_value() == (!naive_.in_flight && !naive_.batches.empty()));
+    if (payload == nullptr) return;
+    naive_.in_flight = true;
+    flying_ = payload;
+    CHECK(payload->body == naive_.batches.front().body());
+  }
+
+  void settle() {
+    // The outbox was pushed to meanwhile: the bytes in flight are still there and the same.
+    REQUIRE(flying_->body == naive_.batches.front().body());
+    static constexpr std::array<Action, 5> actions{Action::written, Action::keep, Action::split,
+                                                   Action::drop, Action::create_database};
+    Verdict verdict{.action = actions[pick(actions.size())], .loss = PointLoss::type_conflict};
+    const std::size_t lines = naive_.batches.front().lines.size();
+    if (verdict.action == Action::written)
+      verdict.points_lost = static_cast<std::uint32_t>(pick(lines + 1));
+    outbox_.settle(flying_->id, verdict, now_);
+    flying_ = nullptr;
+    naive_.in_flight = false;
+    ++attempts_;
+    not_before_ = outbox_.due().value_or(Instant{});
+    settle_naive(verdict, lines);
+  }
+
+  void settle_naive(const Verdict& verdict, std::size_t lines) {
+    if (verdict.action == Action::written) return naive_.end_first("written", verdict.points_lost);
+    if (verdict.action == Action::drop) return naive_.end_first("", lines);
+    if (verdict.action != Action::split) {
+      CHECK(not_before_ <= now_ + 30s);
+      return;
+    }
+    CHECK(not_before_ <= now_);
+    if (lines == 1) return naive_.end_first("", 1);
+    split_naive();
+  }
+
+  /// Where it is cut is the outbox's affair; that both halves are whole lines is not.
+  void split_naive() {
+    REQUIRE(outbox_.payloads() == naive_.batches.size() + 1);
+    const Payload* first = outbox_.start(now_);
+    REQUIRE(first != nullptr);
+    NaiveOutbox::Batch whole = naive_.batches.front();
+    REQUIRE(first->points > 0);
+    REQUIRE(first->points < whole.lines.size());
+    const auto cut = whole.lines.begin() + first->points;
+    naive_.batches.front().lines = {cut, whole.lines.end()};
+    naive_.batches.push_front({{whole.lines.begin(), cut}});
+    CHECK(first->body == naive_.batches.front().body());
+    naive_.in_flight = true;
+    flying_ = first;
+  }
+
+  void abandon() {
+    const std::uint64_t given_up = outbox_.abandon();
+    CHECK(given_up == naive_.count("queued"));
+    while (!naive_.batches.empty()) naive_.end_first("", naive_.batches.front().lines.size());
+    naive_.in_flight = false;
+    flying_ = nullptr;
+  }
+
+  void check() const {
+    const tally::OutboxCounts& counts = outbox_.counts();
+    REQUIRE(counts.balances());
+    REQUIRE(counts.pushed == naive_.fate.size());
+    REQUIRE(counts.queued == naive_.count("queued"));
+    REQUIRE(counts.written == naive_.count("written"));
+    REQUIRE(counts.dropped() == naive_.count("dropped"));
+    REQUIRE(counts.attempts == attempts_);
+    REQUIRE(outbox_.bytes() == naive_.bytes());
+    REQUIRE(outbox_.payloads() == naive_.batches.size());
+    REQUIRE(outbox_.in_flight() == naive_.in_flight);
+    // Over its bound it is only by the one in flight and the newest.
+    REQUIRE((outbox_.bytes() <= bytes_max || outbox_.payloads() <= 2));
+  }
+
+  std::mt19937_64 random_;
+  Outbox outbox_;
+  NaiveOutbox naive_;
+  Instant now_ = start_of_time;
+  Instant not_before_{};
+  const Payload* flying_ = nullptr;
+  std::size_t next_line_ = 0;
+  std::uint64_t attempts_ = 0;
+};
+
+}  // namespace
+
+TEST_CASE("outbox: a random walk keeps order, bytes, bounds and balance") {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    CAPTURE(seed);
+    Walk walk(seed);
+    for (int step = 0; step < 300; ++step) walk.step();
+  }
+}
