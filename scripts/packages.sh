@@ -1,0 +1,111 @@
+# shellcheck shell=bash
+# What apt must have installed, and how it is got there. Sourced by run and test; the Dockerfile's first
+# stage names build_packages too, and scripts/test proves that they agree.
+#
+# Installing starts no system service: Debian asks /usr/sbin/policy-rc.d before it starts one, and for the
+# time of the installation ours says no. A policy that was there before is put back.
+
+# shellcheck disable=SC2034  # read by those who source this
+build_packages=(
+  g++ meson ninja-build pkg-config
+  libboost1.81-dev libcurl4-openssl-dev libcxxopts-dev libfmt-dev libmicrohttpd-dev
+  libspdlog-dev libtomlplusplus-dev libuv1-dev libxxhash-dev zlib1g-dev
+)
+run_packages=(curl)
+test_packages=(clang-14 libclang-rt-14-dev curl doctest-dev influxdb python3)
+
+say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
+die() { say "$*"; exit 1; }
+
+missing_packages() {  # PACKAGE...: those that are not installed, one a line
+  local package
+  for package in "$@"; do
+    [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || echo "$package"
+  done
+}
+
+# Status 1 and one line that says what is missing and what to do, when something stays missing.
+install_packages() {  # ALLOWED(yes|no) WHY PACKAGE...
+  local allowed=$1 why=$2 missing
+  shift 2
+  if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
+    say "this is no Debian: cannot tell whether what is needed is there ($why): $*"
+    return 1
+  fi
+  missing=$(missing_packages "$@" | xargs)
+  [[ -n $missing ]] || return 0
+  if [[ $allowed == no ]]; then
+    say "missing ($why), and --no-install forbids to get it; as root: apt-get install $missing"
+    return 1
+  fi
+  if [[ -n $(dpkg --audit 2>/dev/null) ]]; then
+    say "an earlier installation was broken off, so apt cannot go on; run: dpkg --configure -a"
+    return 1
+  fi
+  say "installing with apt ($why): $missing"
+  # shellcheck disable=SC2086  # one word a package
+  as_root bash "${BASH_SOURCE[0]}" $missing && [[ -z $(missing_packages "$@") ]] && return
+  say "apt could not install ($why): $(missing_packages "$@" | xargs); its own words stand above"
+  return 1
+}
+
+as_root() {
+  if ((EUID == 0)); then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    say "asking sudo: only root may install packages"
+    sudo -- "$@"
+  else
+    say "only root may install packages and there is no sudo; run as root: apt-get install ${*:3}"
+    return 1
+  fi
+}
+
+# ------------------------------------------------------------------- from here on as root, by as_root
+
+readonly policy=/usr/sbin/policy-rc.d
+readonly policy_mark='# of tallyd scripts/packages.sh: no service is started while it installs'
+
+# Also mends what a killed run has left behind.
+restore_policy() {
+  if grep -qsF "$policy_mark" "$policy"; then rm -f "$policy"; fi
+  if [[ -e $policy.before-tallyd || -L $policy.before-tallyd ]]; then
+    mv "$policy.before-tallyd" "$policy"
+  fi
+}
+
+forbid_services() {
+  restore_policy
+  trap restore_policy EXIT
+  trap 'exit 1' HUP INT TERM
+  if [[ -e $policy || -L $policy ]]; then mv "$policy" "$policy.before-tallyd"; fi
+  printf '#!/bin/sh\n%s\nexit 101\n' "$policy_mark" >"$policy"
+  chmod 755 "$policy"
+}
+
+apt() {
+  DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=120 "$@" </dev/null >&2
+}
+
+install_as_root() {
+  local influxdb_is_new
+  influxdb_is_new=$(missing_packages influxdb)
+  forbid_services
+  apt update || say "the package lists could not be renewed; trying with those that are there"
+  apt install -y --no-install-recommends "$@"
+  # The package also enables its service for the next start of the machine. Ours is a private one.
+  if [[ -n $influxdb_is_new && -z $(missing_packages influxdb) ]]; then disable_influxdb >&2 || true; fi
+}
+
+disable_influxdb() {
+  if command -v systemctl; then
+    systemctl --no-reload disable influxdb.service
+  else
+    update-rc.d influxdb disable
+  fi
+}
+
+if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
+  set -euo pipefail
+  install_as_root "$@"
+fi
