@@ -90,6 +90,7 @@ check_tree() {  # ROOT: prints offenders, status 1 if there are any
 self_test() {
   local failures=0 path text verdict found status tree
   tree=$(mktemp -d)
+  # shellcheck disable=SC2064  # now: the variable is local
   trap "rm -rf '$tree'" EXIT
   while IFS='~' read -r path text verdict; do
     rm -rf "$tree/include" "$tree/src"

@@ -34,8 +34,25 @@ struct PayloadLimits {
 std::vector<Payload> encode_influx(const Snapshot& snapshot, const Naming& naming,
                                    const PayloadLimits& limits = {});
 
-/// The field of a percentile: 50 -> p50, 99.9 -> p999, 99.95 -> p9995. REQUIRES: from 0.0001, as the
-/// config allows, to 100: below, the shortest decimal has an exponent.
+/// An event or a service check, as the parser took it, and when it came.
+struct StampedNotice {
+  std::string line;
+  WallTime heard;
+};
+
+/// Encodes events as `events,<tags> title="..",text="..",priority="normal",alert_type="info"` (with
+/// `aggregation_key`, `source_type_name` and `hostname` where they were sent), service checks as
+/// `service_checks,check=<name>,<tags> status=0,message=".."`. Stamps are the sender's `d:` or else
+/// when the line came, in milliseconds; of several with one stamp in one series each later one is
+/// stamped 1 ms behind the one before, or it would overwrite it.
+std::vector<Payload> encode_notices(const std::vector<StampedNotice>& notices, const Naming& naming,
+                                    const PayloadLimits& limits = {});
+
+/// Appends a string field's value: quoted, '"' and '\\' escaped; control bytes become '_'.
+void append_string(std::string& out, std::string_view text);
+
+/// The field of a percentile: 50 -> p50, 99.9 -> p999, 99.95 -> p9995. REQUIRES: from 0.0001, as
+/// the config allows, to 100: below, the shortest decimal has an exponent.
 std::string percentile_field(double percent);
 
 /// Appends a double in the shortest form that reads back to the same double, as line protocol takes

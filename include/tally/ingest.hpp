@@ -4,6 +4,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "tally/ledger.hpp"
 #include "tally/parse.hpp"
@@ -19,12 +21,25 @@ struct RefusedExample {
   std::string line;  ///< foreign bytes, at most 200 of them: quote() before showing
 };
 
+/// An event or a service check as it came: what it says is read again when it is written.
+struct HeardNotice {
+  std::string line;
+  Instant heard;
+};
+
+/// Bytes that the notices of one window may take; past it they are refused as `notice_limit`.
+inline constexpr std::size_t notice_bytes_max = 4 << 20;
+/// And how many there may be.
+inline constexpr std::size_t notices_max = 10'000;
+
 /// What one receive thread gathers in one window and then hands over whole.
 struct Gathered {
   explicit Gathered(Table empty) : table(std::move(empty)) {}
 
   Table table;
   IngestCounts counts;
+  std::vector<HeardNotice> notices;
+  std::size_t notice_bytes = 0;
   std::optional<RefusedExample> refused_example;
 };
 

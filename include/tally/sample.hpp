@@ -14,15 +14,31 @@ namespace tally {
 
 /// What a StatsD line counts, times or sets. The kind is part of a series' identity: a counter and
 /// a timer of one name never meet.
-enum class Kind : std::uint8_t { counter, gauge, timer, histogram, distribution, set };
-inline constexpr std::size_t kind_count = 6;
+///
+/// The last two are no values but notices: they are written as they came, never added up.
+enum class Kind : std::uint8_t {
+  counter,
+  gauge,
+  timer,
+  histogram,
+  distribution,
+  set,
+  event,
+  service_check
+};
+inline constexpr std::size_t kind_count = 8;
+inline constexpr std::size_t value_kind_count = 6;  ///< without the notices
 
-/// "counter", "gauge", "timer", "histogram", "distribution", "set".
+/// "counter", "gauge", "timer", "histogram", "distribution", "set", "event", "service_check".
 std::string_view to_string(Kind kind);
 
 /// Timers, histograms and distributions are summarised alike; only their names differ.
 constexpr bool is_timer_like(Kind kind) {
   return kind == Kind::timer || kind == Kind::histogram || kind == Kind::distribution;
+}
+
+constexpr bool is_notice(Kind kind) {
+  return kind == Kind::event || kind == Kind::service_check;
 }
 
 /// One tag of a line. `bare` is a tag without a value (`|#urgent`); InfluxDB gets "true" for it.
@@ -44,7 +60,25 @@ struct Sample {
   double value = 0;         ///< finite; unused by a set. The unit is the sender's (ms for timers)
   double rate = 1;          ///< 1e-6 .. 1; one sample stands for 1/rate. Always 1 for gauge and set
   std::string_view member;  ///< what a set counts; not empty
+  std::uint32_t notice = 0;  ///< of an event or a service check: Batch::notices[notice]
 };
+
+/// What an event or a service check says beside its name and tags. A text that was not sent is
+/// empty. Texts are as sent: a line feed stands as the two characters `\n` (`unescape_notice` reads
+/// them).
+struct Notice {
+  std::string_view text;      ///< of an event; of a service check the message
+  std::uint8_t status = 0;    ///< of a service check: 0 ok, 1 warning, 2 critical, 3 unknown
+  std::int64_t time = 0;      ///< seconds since 1970 as the sender gave it (`d:`), 0 if not
+  std::string_view host;      ///< `h:`
+  std::string_view priority;  ///< of an event, `p:`: normal or low
+  std::string_view alert;     ///< of an event, `t:`: error, warning, info or success
+  std::string_view key;       ///< of an event, `k:`: what similar ones are grouped by
+  std::string_view source;    ///< of an event, `s:`
+};
+
+/// Reads `\n` as a line feed, as DogStatsD's readers do; all else stays as it is.
+std::string unescape_notice(std::string_view text);
 
 /// Why a line, or a part of what it asked for, was not taken. Every reason is a counter.
 enum class Reason : std::uint8_t {
@@ -55,7 +89,7 @@ enum class Reason : std::uint8_t {
   bad_rate,         ///< not a number in (0, 1], below 1e-6, given twice, or without its '@'
   bad_timestamp,    ///< `|T` without whole seconds behind it
   unknown_type,     ///< none of c g ms s h d
-  unsupported,      ///< an event `_e{` or a service check `_sc|`: not taken yet
+  bad_notice,       ///< an event `_e{` or a service check `_sc|` that is not as DogStatsD writes it
   invalid_utf8,     ///< name or tag: InfluxDB 1.x loses a whole shard over one such name
   reserved_name,    ///< `tallyd.*` is where tallyd's own series live
   name_too_long,    ///< limits.name_bytes
@@ -65,8 +99,9 @@ enum class Reason : std::uint8_t {
   truncated,        ///< the end of a datagram larger than the receive buffer
   series_limit,     ///< limits.series: known series go on, this one is new
   overflow,         ///< the sum would leave the range of a double
+  notice_limit,     ///< 10,000 events and service checks in one window
 };
-inline constexpr std::size_t reason_count = 17;
+inline constexpr std::size_t reason_count = 18;
 
 /// The reason's name as users see it in logs, JSON and tags: "bad_value" and so on.
 std::string_view to_string(Reason reason);
@@ -90,6 +125,7 @@ struct Line {
 struct Batch {
   std::vector<Sample> samples;
   std::vector<Tag> tags;
+  std::vector<Notice> notices;
   std::vector<Line> lines;
   std::vector<Refusal> refused;
   std::uint32_t fields_skipped = 0;      ///< unknown `|x` fields of taken lines

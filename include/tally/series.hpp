@@ -88,7 +88,7 @@ void split_series_key(std::string_view key, Series& series);
 
 /// Whether a point of this kind has a field of this name: `count` and `rate` of a counter, `value`
 /// of a gauge, `count` of a set; `count mean min max sum stddev` and p followed by digits of
-/// timers.
+/// timers; the texts of events and service checks.
 bool is_field_name(Kind kind, std::string_view name);
 
 }  // namespace tally

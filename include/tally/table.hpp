@@ -60,6 +60,7 @@ class Table {
   Table& operator=(Table&&) noexcept;
 
   /// Adds one sample. `tags` are the sample's own; `now` orders the gauges of several tables.
+  /// REQUIRES: the sample is no event and no service check.
   Added add(const Sample& sample, std::span<const Tag> tags, Instant now);
 
   /// Adds all that `other` heard, as if every sample had come here: commutative, associative, an

@@ -13,9 +13,20 @@ void count_refused(Reason reason, std::string_view line, Gathered& gathered) {
   }
 }
 
+std::optional<Reason> add_notice(const Line& line, Instant now, Gathered& gathered) {
+  const bool is_full = gathered.notices.size() >= notices_max ||
+                       gathered.notice_bytes + line.text.size() > notice_bytes_max;
+  if (is_full) return Reason::notice_limit;
+  gathered.notices.push_back({std::string(line.text), now});
+  gathered.notice_bytes += line.text.size();
+  ++gathered.counts.samples;
+  return std::nullopt;
+}
+
 // Adds the samples of one line. A line of which any sample is refused counts as refused.
 std::optional<Reason> add_line(const Line& line, const Batch& batch, Instant now,
                                Gathered& gathered) {
+  if (is_notice(batch.samples[line.first].kind)) return add_notice(line, now, gathered);
   std::optional<Reason> refused;
   for (std::uint32_t i = line.first; i < line.first + line.count; ++i) {
     const Sample& sample = batch.samples[i];

@@ -37,6 +37,11 @@ bool is_field_name(Kind kind, std::string_view name) {
     case Kind::distribution:
       return name == "count" || name == "mean" || name == "min" || name == "max" || name == "sum" ||
              name == "stddev" || is_percentile_field(name);
+    case Kind::event:
+      return name == "title" || name == "text" || name == "priority" || name == "alert_type" ||
+             name == "aggregation_key" || name == "source_type_name" || name == "hostname";
+    case Kind::service_check:
+      return name == "status" || name == "message" || name == "hostname";
   }
   return false;
 }

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <boost/unordered/unordered_flat_map.hpp>
+#include <cassert>
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -144,6 +145,7 @@ Table::Table(Table&&) noexcept = default;
 Table& Table::operator=(Table&&) noexcept = default;
 
 Added Table::add(const Sample& sample, std::span<const Tag> tags, Instant now) {
+  assert(!is_notice(sample.kind));
   const auto add = [&](Aggregate& aggregate) {
     return std::visit([&](auto& state) { return add_to(state, sample, now); }, aggregate);
   };

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <iterator>
 #include <random>
 #include <utility>
 
@@ -30,6 +31,18 @@ WallTime wall_now() {
 std::uint64_t random_seed() {
   std::random_device device;
   return std::uint64_t{device()} << 32 | device();
+}
+
+// The workers know the monotonic clock only; both clocks are read here, at one moment.
+std::vector<StampedNotice> stamped(std::vector<HeardNotice> notices) {
+  const WallTime wall = wall_now();
+  const Instant now = std::chrono::steady_clock::now();
+  std::vector<StampedNotice> result;
+  for (HeardNotice& notice : notices) {
+    const auto age = std::chrono::duration_cast<milliseconds>(now - notice.heard);
+    result.push_back({std::move(notice.line), wall - age});
+  }
+  return result;
 }
 
 Result<InfluxSettings> influx_settings(const Config::Influxdb& influxdb) {
@@ -228,6 +241,7 @@ void Daemon::merge_part(std::optional<Gathered>& whole, Gathered part) {
     return;
   }
   whole->counts += part.counts;
+  std::ranges::move(part.notices, std::back_inserter(whole->notices));
   whole->table.merge(std::move(part.table));
   give_back(std::move(part.table));
 }
@@ -271,14 +285,19 @@ void Daemon::flush(Closing closing) {
     reported_ = ledger_;
   }
 
-  for (Payload& payload : encode_influx(snapshot, naming_)) {
-    ledger_.points_flushed += payload.points;
-    output_->push(std::move(payload));
-  }
+  push(encode_influx(snapshot, naming_));
+  push(encode_notices(stamped(std::move(closing.gathered->notices)), naming_));
   log_.debug("window {}: {} series, {} points", closing.number, table.size(), snapshot.points());
   give_back(std::move(closing.gathered->table));
   log_losses(closing.is_last);
   if (closing.is_last) output_->drain(drain_within, [this] { finish(); });
+}
+
+void Daemon::push(std::vector<Payload> payloads) {
+  for (Payload& payload : payloads) {
+    ledger_.points_flushed += payload.points;
+    output_->push(std::move(payload));
+  }
 }
 
 void Daemon::log_losses(bool is_last) {

@@ -64,6 +64,7 @@ class Daemon {
   void on_parts_overdue();
   void flush_complete();
   void flush(Closing closing);
+  void push(std::vector<Payload> payloads);
   void merge_part(std::optional<Gathered>& whole, Gathered part);
   void log_losses(bool is_last);
   void on_signal(const char* name);

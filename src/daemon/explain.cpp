@@ -35,8 +35,8 @@ std::string in_words(Reason reason, const Config& config) {
       return "behind |T there must be whole seconds";
     case Reason::unknown_type:
       return "the type must be c, g, ms, s, h or d";
-    case Reason::unsupported:
-      return "events and service checks are not taken";
+    case Reason::bad_notice:
+      return "an event is _e{title bytes,text bytes}:title|text, a service check _sc|name|0 to 3";
     case Reason::invalid_utf8:
       return "name, tags and set members must be valid UTF-8";
     case Reason::reserved_name:
@@ -58,6 +58,8 @@ std::string in_words(Reason reason, const Config& config) {
                          config.limits.series);
     case Reason::overflow:
       return "the sum would leave the range of a double";
+    case Reason::notice_limit:
+      return "the window holds as many events and service checks as it may";
   }
   return {};  // not reached: the switch is complete
 }
@@ -85,7 +87,13 @@ std::string number(double value) {
   return out;
 }
 
-std::string value_in_words(const Sample& sample) {
+std::string value_in_words(const Sample& sample, const Batch& batch) {
+  if (sample.kind == Kind::event) return "says " + quote(batch.notices[sample.notice].text);
+  if (sample.kind == Kind::service_check) {
+    const Notice& notice = batch.notices[sample.notice];
+    return fmt::format("= {}{}", notice.status,
+                       notice.text.empty() ? "" : ", " + quote(notice.text));
+  }
   if (sample.kind == Kind::set) return "holds " + quote(sample.member);
   if (sample.is_delta) return "moves by " + number(sample.value);
   std::string words = "= " + number(sample.value);
@@ -121,10 +129,42 @@ void append_json_tags(std::string& out, std::span<const Tag> tags) {
   out += '}';
 }
 
-void append_json_sample(std::string& out, const Sample& sample, std::span<const Tag> tags) {
+void append_json_notice(std::string& out, const Sample& sample, const Notice& notice) {
+  const auto append = [&](std::string_view name, std::string_view text) {
+    out += fmt::format("\"{}\":", name);
+    append_json_string(out, unescape_notice(text));
+    out += ',';
+  };
+  const auto append_given = [&](std::string_view name, std::string_view text) {
+    if (!text.empty()) append(name, text);
+  };
+  if (sample.kind == Kind::event) {
+    append("title", sample.name);
+    append("text", notice.text);
+  } else {
+    append("name", sample.name);
+    out += fmt::format("\"status\":{},", notice.status);
+    append_given("message", notice.text);
+  }
+  if (notice.time > 0) out += fmt::format("\"timestamp\":{},", notice.time);
+  append_given("host", notice.host);
+  append_given("priority", notice.priority);
+  append_given("alert_type", notice.alert);
+  append_given("aggregation_key", notice.key);
+  append_given("source_type_name", notice.source);
+}
+
+void append_json_sample(std::string& out, const Sample& sample, const Batch& batch) {
   out += "{\"kind\":\"";
   out += to_string(sample.kind);
-  out += "\",\"name\":";
+  out += "\",";
+  if (is_notice(sample.kind)) {
+    append_json_notice(out, sample, batch.notices[sample.notice]);
+    append_json_tags(out, batch.tags_of(sample));
+    out += '}';
+    return;
+  }
+  out += "\"name\":";
   append_json_string(out, sample.name);
   if (sample.kind == Kind::set) {
     out += ",\"member\":";
@@ -139,7 +179,7 @@ void append_json_sample(std::string& out, const Sample& sample, std::span<const 
     append_number(out, sample.rate);
   }
   out += ',';
-  append_json_tags(out, tags);
+  append_json_tags(out, batch.tags_of(sample));
   out += '}';
 }
 
@@ -233,6 +273,7 @@ void Explainer::add_line(const Line& line) {
   std::optional<Reason> reason;
   const auto samples = std::span(batch_.samples).subspan(line.first, line.count);
   for (const Sample& sample : samples) {
+    if (is_notice(sample.kind)) continue;
     const Added added = table_.add(sample, batch_.tags_of(sample), Instant{});
     if (added == Added::series_limit) reason = Reason::series_limit;
     if (added == Added::overflow) reason = Reason::overflow;
@@ -257,6 +298,12 @@ void Explainer::digest(std::string_view datagram, WallTime now) {
   const WallTime start(now.time_since_epoch() / interval * interval);
   Carry carry({.percents = config_.flush.percentiles, .gauge_ttl = config_.gauges.ttl});
   points_ = lines_of(encode_influx(carry.close(table_, Span{start, interval}), naming_));
+  std::vector<StampedNotice> notices;
+  for (const Line& line : batch_.lines) {
+    if (is_notice(batch_.samples[line.first].kind))
+      notices.push_back({std::string(line.text), now});
+  }
+  std::ranges::move(lines_of(encode_notices(notices, naming_)), std::back_inserter(points_));
 }
 
 std::string Explainer::text(std::string_view datagram, WallTime now) {
@@ -264,7 +311,7 @@ std::string Explainer::text(std::string_view datagram, WallTime now) {
   std::string out;
   for (const Sample& sample : samples_)
     out += fmt::format("{} {} {}{}\n", to_string(sample.kind), quote(sample.name),
-                       value_in_words(sample), tags_in_words(batch_.tags_of(sample)));
+                       value_in_words(sample, batch_), tags_in_words(batch_.tags_of(sample)));
   for (const Refusal& refusal : refused_)
     out += fmt::format("refused, {}: {}\n{}", to_string(refusal.reason),
                        in_words(refusal.reason, config_), with_caret(refusal));
@@ -276,9 +323,8 @@ std::string Explainer::text(std::string_view datagram, WallTime now) {
 std::string Explainer::json(std::string_view datagram, WallTime now) {
   digest(datagram, now);
   std::string out = "{";
-  append_json_array(out, "samples", samples_, [&](const Sample& sample) {
-    append_json_sample(out, sample, batch_.tags_of(sample));
-  });
+  append_json_array(out, "samples", samples_,
+                    [&](const Sample& sample) { append_json_sample(out, sample, batch_); });
   out += ',';
   append_json_array(out, "refused", refused_, [&](const Refusal& refusal) {
     out += "{\"line\":";

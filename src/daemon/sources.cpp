@@ -59,6 +59,8 @@ std::vector<std::pair<std::string, std::string>> own_variables(const char* const
   for (; *environment != nullptr; ++environment) {
     const std::string_view entry = *environment;
     if (!entry.starts_with("TALLYD_")) continue;
+    // Kubernetes sets these in every pod beside a Service that is named tallyd.
+    if (entry.starts_with("TALLYD_SERVICE_") || entry.starts_with("TALLYD_PORT")) continue;
     const std::size_t equals = std::min(entry.find('='), entry.size());
     found.emplace_back(entry.substr(0, equals), entry.substr(std::min(equals + 1, entry.size())));
   }

@@ -1,10 +1,9 @@
 // How a service is instrumented: wrap its handler, read the monotonic clock before and after, send.
 //
-// The tutorial this grew out of wrote, in Go, `defer timer.Update(time.Since(start))` as the first
-// line of its handler. `defer` puts off the call, not its arguments: `time.Since(start)` was
-// computed at once, before the handler had done anything, so the charted response time was the time
-// of nothing. Here the second reading of the clock is an expression after the handler's return; it
-// cannot be early.
+// The tutorial this grew out of began its handler, in Go, with a deferred call that had the elapsed
+// time as its argument. `defer` puts off the call, not its arguments: the time was computed at
+// once, before the handler had done anything, so the chart showed how long nothing takes. Here the
+// clock is read again in an expression after the handler's return; it cannot be early.
 
 #include "demo/demo.hpp"
 

@@ -31,6 +31,9 @@ std::string_view measurement_suffix(Kind kind) {
       return ".distribution";
     case Kind::set:
       return ".set";
+    case Kind::event:
+    case Kind::service_check:
+      break;  // encode_notices
   }
   return {};  // not reached: the switch is complete
 }

@@ -47,6 +47,16 @@ void append_number(std::string& out, double value) {
   out.append(digits, static_cast<std::size_t>(end - digits));
 }
 
+void append_string(std::string& out, std::string_view text) {
+  out.push_back('"');
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') out.push_back('\\');
+    out.push_back(byte < 0x20 || byte == 0x7f ? '_' : c);
+  }
+  out.push_back('"');
+}
+
 void append_measurement(std::string& out, std::string_view text) {
   append_escaped(out, text, [](char byte) { return byte == ',' || byte == ' '; });
 }

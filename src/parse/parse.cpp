@@ -7,6 +7,7 @@
 
 #include <optional>
 
+#include "notice.hpp"
 #include "tally/text.hpp"
 
 namespace tally {
@@ -94,13 +95,28 @@ class LineParser {
 
  private:
   Outcome parse() {
-    if (line_.starts_with("_e{") || line_.starts_with("_sc|"))
-      return Fault{Reason::unsupported, line_.data()};
+    if (is_notice_line(line_)) return parse_whole_notice();
     const std::size_t colon = line_.find(':');
     if (colon == std::string_view::npos) return Fault{Reason::missing_value, end_of(line_)};
     if (Outcome fault = parse_name(line_.substr(0, colon))) return fault;
     if (Outcome fault = parse_metrics(line_.substr(colon + 1))) return fault;
     return finish();
+  }
+
+  Outcome parse_whole_notice() {
+    ParsedNotice parsed;
+    if (const auto wrong = parse_notice(line_, parsed)) return Fault{Reason::bad_notice, *wrong};
+    if (!is_valid_utf8(line_)) return Fault{Reason::invalid_utf8, line_.data()};
+    if (Outcome fault = parse_tags(parsed.tags, ',', ':')) return fault;
+    name_ = parsed.name;
+    if (parsed.kind == Kind::service_check && name_.size() > limits_.name_bytes) {
+      return Fault{Reason::name_too_long, name_.data()};
+    }
+    const auto notice = static_cast<std::uint32_t>(batch_.notices.size());
+    batch_.samples.push_back({.kind = parsed.kind, .notice = notice});
+    if (Outcome fault = finish()) return fault;
+    batch_.notices.push_back(parsed.notice);
+    return std::nullopt;
   }
 
   // The name, and tags within it: name,k=v  name;k=v  name#k=v  na[k=v]me

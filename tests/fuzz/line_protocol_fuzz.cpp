@@ -58,7 +58,7 @@ std::vector<std::string> split_pieces(std::string_view bytes) {
 std::optional<Input> read_input(std::string_view bytes) {
   if (bytes.size() < header_bytes) return std::nullopt;
   Input input;
-  input.sample.kind = static_cast<Kind>(static_cast<unsigned char>(bytes[0]) % kind_count);
+  input.sample.kind = static_cast<Kind>(static_cast<unsigned char>(bytes[0]) % value_kind_count);
   input.in_milliseconds = bytes[1] % 2 != 0;
   std::memcpy(&input.number, bytes.data() + 2, sizeof input.number);
   const auto pieces = split_pieces(bytes.substr(header_bytes));

@@ -77,10 +77,8 @@ class LineReader {
   }
 
   NaiveLine read() {
-    if (line_.text.starts_with("_e{") || line_.text.starts_with("_sc|")) {
-      fault(Reason::unsupported);
-      return line_;
-    }
+    if (line_.text.starts_with("_e{")) return read_event();
+    if (line_.text.starts_with("_sc|")) return read_check();
     const auto [head, rest] = cut(line_.text, ':');
     if (!rest) {
       fault(Reason::missing_value);
@@ -97,6 +95,58 @@ class LineReader {
 
  private:
   void fault(Reason reason) { line_.faults.insert(reason); }
+
+  /// _e{title bytes,text bytes}:title|text|fields
+  NaiveLine read_event() {
+    const auto [head, rest] = cut(line_.text, '}');
+    const auto [title_size, text_size] = cut(head.substr(3), ',');
+    const auto title_bytes = read_length(title_size),
+               text_bytes = read_length(text_size.value_or(""));
+    if (!rest || !title_bytes || !text_bytes || *title_bytes == 0) return bad_notice();
+    const std::string fields = *rest + "|";
+    if (fields[0] != ':' || *title_bytes + *text_bytes + 3 > fields.size()) return bad_notice();
+    if (fields[1 + *title_bytes] != '|' || fields[2 + *title_bytes + *text_bytes] != '|')
+      return bad_notice();
+    name_ = fields.substr(1, *title_bytes);
+    return read_notice(Kind::event, split(fields.substr(2 + *title_bytes + *text_bytes), '|'));
+  }
+
+  /// _sc|name|status|fields
+  NaiveLine read_check() {
+    const auto pieces = split(line_.text, '|');
+    const bool is_good =
+        pieces.size() >= 3 && !pieces[1].empty() &&
+        (pieces[2] == "0" || pieces[2] == "1" || pieces[2] == "2" || pieces[2] == "3");
+    if (!is_good) return bad_notice();
+    name_ = pieces[1];
+    if (name_.size() > limits_.name_bytes) fault(Reason::name_too_long);
+    return read_notice(Kind::service_check, {pieces.begin() + 3, pieces.end()});
+  }
+
+  static std::optional<std::size_t> read_length(const std::string& digits) {
+    const bool is_number =
+        !digits.empty() && digits.find_first_not_of("0123456789") == std::string::npos;
+    if (!is_number || digits.size() > 9) return std::nullopt;
+    return std::stoul(digits);
+  }
+
+  NaiveLine bad_notice() {
+    fault(Reason::bad_notice);
+    return line_;
+  }
+
+  /// Of several lists of tags the last stays.
+  NaiveLine read_notice(Kind kind, const std::vector<std::string>& fields) {
+    Part part;
+    for (const std::string& field : fields) {
+      if (field.starts_with("#")) part.fields = {field};
+    }
+    read_tag_fields(part);
+    check_tags();
+    if (!naive_is_utf8(line_.text)) fault(Reason::invalid_utf8);
+    if (line_.faults.empty()) line_.samples.push_back({kind, false, name_, tags_, 0, 1, ""});
+    return line_;
+  }
 
   /// name, or name,k=v,k=v or name;k=v;k=v or name#k=v,k=v or na[k=v,k=v]me. What is not such a
   /// list throughout belongs to the name.

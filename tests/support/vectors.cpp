@@ -58,7 +58,7 @@ bool read_pair(const std::string& word, Fact& fact) {
   if (equals == std::string::npos) return false;
   const std::string key = word.substr(0, equals);
   const std::string value = word.substr(equals + 1);
-  if (key == "name") return read_text(value, fact.sample.name);
+  if (key == "name" || key == "title") return read_text(value, fact.sample.name);
   if (key == "value" || key == "count") return naive_number(value, fact.sample.value);
   if (key == "rate") return naive_number(value, fact.sample.rate);
   if (key == "tags") return read_tags(value, fact.sample.tags);

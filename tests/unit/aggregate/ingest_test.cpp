@@ -95,3 +95,29 @@ TEST_CASE("ingest: the first refused line of a window is kept as an example, cut
   CHECK(state.gathered.refused_example->reason == Reason::missing_value);
   CHECK(state.gathered.refused_example->line == std::string(200, 'x'));
 }
+
+TEST_CASE("ingest: events and service checks are kept as they came, and are no series") {
+  Ingested state;
+  state.add("_e{1,1}:a|b\na:1|c\n_sc|x|0\n_sc|x|9");
+  CHECK(state.gathered.counts.lines_accepted == 3);
+  CHECK(refused(state.gathered, Reason::bad_notice) == 1);
+  CHECK(state.gathered.table.size() == 1);
+  REQUIRE(state.gathered.notices.size() == 2);
+  CHECK(state.gathered.notices[0].line == "_e{1,1}:a|b");
+  CHECK(state.gathered.notices[1].line == "_sc|x|0");
+}
+
+TEST_CASE("ingest: past their limits events are refused by reason, and values go on") {
+  Ingested by_count;
+  for (std::size_t i = 0; i < notices_max + 2; ++i) by_count.add("_sc|x|0");
+  CHECK(by_count.gathered.notices.size() == notices_max);
+  CHECK(refused(by_count.gathered, Reason::notice_limit) == 2);
+  by_count.add("a:1|c");
+  CHECK(by_count.gathered.table.size() == 1);
+
+  Ingested by_bytes;
+  const std::string event = "_e{1,60000}:a|" + std::string(60000, 'b');
+  for (std::size_t i = 0; i <= notice_bytes_max / event.size(); ++i) by_bytes.add(event);
+  CHECK(by_bytes.gathered.notice_bytes <= notice_bytes_max);
+  CHECK(refused(by_bytes.gathered, Reason::notice_limit) == 1);
+}

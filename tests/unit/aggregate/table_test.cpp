@@ -256,6 +256,16 @@ TEST_CASE("table: clear forgets everything") {
   CHECK(close(table).at("counter series.7")[0] == 5);
 }
 
+TEST_CASE("table: clear keeps the memory of the keys for the next window") {
+  const TableRules rules;
+  Table table(rules);
+  table.add(sample(Kind::counter, "a", 1), {}, at(0));
+  const char* const before = table.entries()[0].key.data();
+  table.clear();
+  table.add(sample(Kind::counter, "b", 1), {}, at(0));
+  CHECK(table.entries()[0].key.data() == before);
+}
+
 TEST_CASE("table: a moved table takes its samples along") {
   const TableRules rules;
   Table table(rules);
@@ -333,6 +343,20 @@ TEST_CASE("table: of gauges in two tables the later set wins, and a set beats de
     CHECK(closed.at("gauge set")[0] == 7);
     CHECK(closed.at("gauge moved")[0] == 6);
   }
+}
+
+TEST_CASE("table: of gauges set at one moment in two tables the same one stays in either order") {
+  const TableRules rules;
+  double kept[2];
+  for (const bool swapped : {false, true}) {
+    Table left(rules), right(rules);
+    left.add(sample(Kind::gauge, "g", 1), {}, at(5));
+    right.add(sample(Kind::gauge, "g", 2), {}, at(5));
+    Table& target = swapped ? right : left;
+    target.merge(std::move(swapped ? left : right));
+    kept[swapped ? 1 : 0] = close(target).at("gauge g")[0];
+  }
+  CHECK(kept[0] == kept[1]);
 }
 
 TEST_CASE("table: sums that overflow only when merged stay numbers") {

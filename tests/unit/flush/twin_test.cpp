@@ -70,7 +70,7 @@ class Traffic {
 
   std::string bad_line() {
     static constexpr std::string_view bad[] = {"nonsense", "a:1|q",        "a:x|c",    "a:1|c|@7",
-                                               ":1|c",     "tallyd.x:1|c", "\xff:1|c", "_sc|a|0"};
+                                               ":1|c",     "tallyd.x:1|c", "\xff:1|c", "_sc|a|9"};
     return std::string(bad[below(std::size(bad))]);
   }
 

@@ -258,10 +258,23 @@ constexpr Row framing_rows[] = {
 };
 
 constexpr Row event_rows[] = {
-    {"_e{1,1}:a|b", "!unsupported", "an event: gostatsd, veneur, telegraf, datadog"},
-    {"_e{9,9}:a|b\\na:1|c", "!unsupported; counter name=a value=1", ""},
-    {"_e{", "!unsupported", ""},
-    {"_sc|a|0", "!unsupported", "a service check: veneur, telegraf, datadog"},
+    {"_e{1,1}:a|b", "event title=a", "bad: etsy, brubeck, statsite, exporter and others"},
+    {"_e{1,1}:a|b|#k:v,x", "event title=a tags=k=v,x", ""},
+    {"_e{1,1}:a|b|#k:v|#x:y", "event title=a tags=x=y", "of two lists the last stays"},
+    {"_e{2,1}:a|b", "!bad_notice", "no one takes it"},
+    {"_e{1,0}:a|", "event title=a", "bad: veneur, telegraf"},
+    {"_e{1,1}:a|b|x:y", "event title=a", "bad: veneur, telegraf"},
+    {"_e{1,1}:a|b|p:zz", "event title=a", "bad: gostatsd, veneur"},
+    {"_e{0,1}:|b", "!bad_notice", "gostatsd takes it"},
+    {"_e{9,9}:a|b\\na:1|c", "!bad_notice; counter name=a value=1", "neighbours survive"},
+    {"_e{+1,+1}:a|b", "!bad_notice", "veneur, telegraf and datadog take it"},
+    {"_e{4294967297,1}:a|b", "!bad_notice", "must not wrap around"},
+    {"_e{", "!bad_notice", ""},
+    {"_sc|a|0", "service_check name=a", "bad: etsy, brubeck, gostatsd, exporter and others"},
+    {"_sc|a|4", "!bad_notice", "no one takes it"},
+    {"_sc|a|0|x:y", "service_check name=a", "bad: veneur"},
+    {"_sc|a|00", "!bad_notice", ""},
+    {"_sc||0", "!bad_notice", ""},
     {"_e:1|c", "counter name=_e value=1", "bad: gostatsd, telegraf"},
     {"_sc:1|c", "counter name=_sc value=1", "bad: gostatsd, veneur, datadog"},
     {"_sc", "!missing_value", ""},
@@ -361,7 +374,7 @@ TEST_CASE("parse: fields behind the type come in any order, unknown ones are ski
 TEST_CASE("parse: lines end in LF or CRLF, empty ones are nothing, neighbours survive") {
   check_rows(framing_rows);
 }
-TEST_CASE("parse: events and service checks are refused as unsupported") {
+TEST_CASE("parse: events and service checks are taken if they are whole") {
   check_rows(event_rows);
 }
 
@@ -432,8 +445,8 @@ TEST_CASE("parse: the caret stands within what decided the refusal") {
       {"abc:1|c|@0.1|@0.2", Reason::bad_rate, 13, 16},
       {"abc:1|c|0.5", Reason::bad_rate, 8, 10},
       {"abc:1|c|#k:v|Tx", Reason::bad_timestamp, 13, 14},
-      {"_e{1,1}:a|b", Reason::unsupported, 0, 3},
-      {"_sc|a|0", Reason::unsupported, 0, 3},
+      {"_e{1,2}:a|b", Reason::bad_notice, 8, 11},
+      {"_sc|a|7", Reason::bad_notice, 6, 7},
       {"ab\xff:1|c", Reason::invalid_utf8, 0, 2},
       {"ab:1|c|#k:v,x:\xff", Reason::invalid_utf8, 8, 14},
       {"tallyd.x:1|c", Reason::reserved_name, 0, 6},
@@ -450,9 +463,10 @@ TEST_CASE("parse: the caret stands within what decided the refusal") {
   }
 }
 
-TEST_CASE("parse: a refused line leaves no sample behind") {
-  const Batch batch = parse("a:1:2:x|ms\nb:1|c:2|zz\nc:5|c");
-  CHECK(batch.refused.size() == 2);
+TEST_CASE("parse: a refused line leaves neither sample nor tag behind") {
+  const Batch batch = parse("a:1:2:x|ms\nb:1|c:2|zz|#k:v\nd:1|c|#k:v|@7\nc:5|c");
+  CHECK(batch.refused.size() == 3);
+  CHECK(batch.tags.empty());
   REQUIRE(batch.samples.size() == 1);
   CHECK(batch.samples[0].name == "c");
   REQUIRE(batch.lines.size() == 1);
@@ -508,12 +522,12 @@ TEST_CASE("sample: kinds and reasons have names of their own") {
   for (std::size_t i = 0; i < kind_count; ++i) kinds.insert(to_string(static_cast<Kind>(i)));
   for (std::size_t i = 0; i < reason_count; ++i) reasons.insert(to_string(static_cast<Reason>(i)));
   CHECK(kinds == std::set<std::string_view>{"counter", "gauge", "timer", "histogram",
-                                            "distribution", "set"});
+                                            "distribution", "set", "event", "service_check"});
   CHECK(reasons == std::set<std::string_view>{
                        "missing_value", "missing_type", "empty_name", "bad_value", "bad_rate",
-                       "bad_timestamp", "unknown_type", "unsupported", "invalid_utf8",
+                       "bad_timestamp", "unknown_type", "bad_notice", "invalid_utf8",
                        "reserved_name", "name_too_long", "tag_too_long", "too_many_tags",
-                       "series_too_long", "truncated", "series_limit", "overflow"});
+                       "series_too_long", "truncated", "series_limit", "overflow", "notice_limit"});
   CHECK(to_string(Reason::series_too_long) == "series_too_long");
   CHECK(to_string(Reason::overflow) == "overflow");
   CHECK(to_string(Kind::set) == "set");

@@ -50,6 +50,7 @@ constexpr Exception exceptions[] = {
     {"A-statsite-binary-001", not_binary},
     {"A-statsite-binary-002", not_binary},
     {"A-statsite-binary-005", not_binary},
+    {"R-service-check-005", "a time that is none is skipped, as is recommended"},
     {"R-section-006", "an empty field is skipped, as is recommended"},
     {"S-028", "a tag over its limit; tolerated"},
 };
@@ -59,15 +60,13 @@ class Outcome {
  public:
   explicit Outcome(std::string_view datagram) : buffer_(datagram), carry_({}), table_(rules_) {
     parse_datagram(buffer_.view(), {}, batch_);
-    for (const Sample& sample : batch_.samples) table_.add(sample, batch_.tags_of(sample), {});
+    for (const Sample& sample : batch_.samples) {
+      if (!is_notice(sample.kind)) table_.add(sample, batch_.tags_of(sample), {});
+    }
     snapshot_ = carry_.close(table_, {WallTime{}, std::chrono::seconds(10)});
   }
 
-  std::size_t refused(bool unsupported) const {
-    return static_cast<std::size_t>(std::ranges::count_if(batch_.refused, [&](const Refusal& one) {
-      return (one.reason == Reason::unsupported) == unsupported;
-    }));
-  }
+  std::size_t refused() const { return batch_.refused.size(); }
 
   std::vector<NaiveSample> samples() const {
     std::vector<NaiveSample> samples;
@@ -113,25 +112,20 @@ bool are_near(const NaiveSample& a, const NaiveSample& b) {
   return rounded == b;
 }
 
-/// Whether `datagram` gives the facts, all of them and nothing else. Events and service checks are
-/// refused as unsupported, whether or not they are well formed.
+/// Whether `datagram` gives the facts, all of them and nothing else.
 bool gives(std::string_view datagram, const std::vector<Fact>& facts) {
   const Outcome outcome(datagram);
   std::vector<NaiveSample> expected;
-  std::size_t unsupported = 0;
   double bad_least = 0, bad_most = 0;
   for (const Fact& fact : facts) {
     if (fact.is_final && !outcome.has_final(fact)) return false;
     if (is_metric(fact) && !fact.is_final) expected.push_back(with_tags_as_a_set(fact.sample));
-    if (fact.kind == "event" || fact.kind == "service_check") ++unsupported;
     if (fact.kind != "bad") continue;
     bad_least = fact.sample.value;
     bad_most = fact.at_least ? INFINITY : bad_least;
   }
-  // A malformed event is a bad line of the row, and of ours an unsupported one.
-  const auto seen =
-      static_cast<double>(outcome.refused(false) + outcome.refused(true) - unsupported);
-  if (outcome.refused(true) < unsupported || seen < bad_least || seen > bad_most) return false;
+  const auto seen = static_cast<double>(outcome.refused());
+  if (seen < bad_least || seen > bad_most) return false;
   const bool only_finals = expected.empty() && std::ranges::any_of(facts, &Fact::is_final);
   return only_finals || std::ranges::equal(outcome.samples(), expected, are_near);
 }
