@@ -15,8 +15,9 @@
 namespace tally {
 
 struct OutboxLimits {
-  std::size_t bytes_max =
-      64 << 20;  ///< of bodies; past it the oldest payload is dropped and counted
+  /// Of the bodies of older windows beside the newest. Past it the oldest payload is dropped and
+  /// counted. The newest window is held whole, however large: it was not late yet.
+  std::size_t bytes_max = 64 << 20;
 };
 
 /// Where every point that entered the outbox is: the third balance,
@@ -49,7 +50,8 @@ class Outbox {
   Outbox(OutboxLimits limits, std::uint64_t jitter_seed);
 
   /// Takes a payload and gives it an id. Drops the oldest ones if the bound is passed, but never
-  /// the one in flight nor the new one. Returns how many points were dropped for it.
+  /// the one in flight nor one of the new one's window. Returns how many points were dropped for
+  /// it.
   std::uint64_t push(Payload payload);
 
   /// The payload to send now: the oldest, if none is in flight and the back-off has passed. The

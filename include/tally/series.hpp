@@ -40,9 +40,11 @@ struct StaticTag {
 ///     be a comment. So 0x00 and 0x01 cannot occur in a part and the key is unambiguous
 ///   - a tag without a key or with an empty value is left out: InfluxDB refuses it
 ///   - a bare tag gets the value "true"
-///   - a tag named `time`, or as a field of its kind (`value`, `mean`, `p99` ..), gets '_' behind
-///   it:
-///     influxd drops points with the one and renames the other in queries
+///   - a tag named `time`, as InfluxQL names the parts of a series (`_name`, `_tagKey`,
+///   `_tagValue`,
+///     `_seriesKey`, `_field`, `_measurement`), or as a field of its kind (`value`, `mean`, `p99`
+///     ..) gets '_' behind it: influxd drops points with the first, and answers something else to a
+///     query for the others
 ///   - a tag that equals a static tag is left out: the encoder writes it anyway
 class SeriesKeyBuilder {
  public:

@@ -22,6 +22,13 @@ bool is_percentile_field(std::string_view name) {
          name.find_first_not_of("0123456789", 1) == std::string_view::npos;
 }
 
+// `time` drops the point; the others are what InfluxQL itself calls a series' parts, so a condition
+// on them would ask something else.
+bool is_reserved_tag(std::string_view key) {
+  return key == "time" || key == "_name" || key == "_tagKey" || key == "_tagValue" ||
+         key == "_seriesKey" || key == "_field" || key == "_measurement";
+}
+
 }  // namespace
 
 bool is_field_name(Kind kind, std::string_view name) {
@@ -68,7 +75,7 @@ void SeriesKeyBuilder::add_tag(Kind kind, const Tag& tag) {
   part.key_at = text_.size();
   append_clean(text_, tag.key);
   const std::string_view cleaned = std::string_view(text_).substr(part.key_at);
-  if (cleaned == "time" || is_field_name(kind, cleaned)) text_.push_back('_');
+  if (is_reserved_tag(cleaned) || is_field_name(kind, cleaned)) text_.push_back('_');
   part.key_size = text_.size() - part.key_at;
   part.value_at = text_.size();
   append_clean(text_, tag.bare ? std::string_view("true") : tag.value);

@@ -28,6 +28,7 @@ struct KeyHash {
 class KeyStore {
  public:
   std::string_view keep(std::string_view key) {
+    assert(key.size() <= chunk_bytes);
     if (used_ == 0 || room() < key.size()) next_chunk();
     char* at = chunks_[used_ - 1].get() + filled_;
     key.copy(at, key.size());

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <cstdint>
 
 #include "tally/text.hpp"
 
@@ -28,6 +30,23 @@ bool is_field_name(std::string_view name) {
   if (std::ranges::find(fields, name) != fields.end()) return true;
   const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
   return name.size() > 1 && name[0] == 'p' && std::ranges::all_of(name.substr(1), is_digit);
+}
+
+/// `host`, `host:port`, `[v6]` or `[v6]:port`.
+bool is_host_and_port(std::string_view authority) {
+  std::string_view rest = authority;
+  if (authority.starts_with('[')) {
+    const std::size_t close = authority.find(']');
+    if (close == std::string_view::npos) return false;
+    rest.remove_prefix(close + 1);
+  } else {
+    rest.remove_prefix(std::min(authority.find(':'), authority.size()));
+  }
+  if (rest.empty()) return true;
+  if (!rest.starts_with(':') || rest.size() < 2 || rest.size() > 6) return false;
+  std::uint32_t port = 0;
+  const auto [end, error] = std::from_chars(rest.data() + 1, rest.data() + rest.size(), port);
+  return error == std::errc() && end == rest.data() + rest.size() && port >= 1 && port <= 65535;
 }
 
 }  // namespace
@@ -70,6 +89,7 @@ std::string url_text(std::string_view text) {
   if (text.find_first_of("?#") != std::string_view::npos)
     return "must end before the '?' or '#': the database has its own key, influxdb.database";
   if (authority.empty() || authority.starts_with(':')) return "must name a host";
+  if (!is_host_and_port(authority)) return "must be http(s)://host, host:port or [v6 address]:port";
   if (text.find(' ') != std::string_view::npos) return "must hold no space";
   return plain_text(text);
 }
@@ -93,6 +113,9 @@ std::string level_text(std::string_view text) {
 std::string tag_name_text(std::string_view name) {
   if (name.empty()) return "needs a name";
   if (name == "time") return "cannot be a tag: InfluxDB drops points with a tag named time";
+  if (name == "_name" || name == "_tagKey" || name == "_tagValue" || name == "_seriesKey" ||
+      name == "_field" || name == "_measurement")
+    return "cannot be a tag: InfluxDB has a meaning of its own for it";
   if (is_field_name(name)) return "cannot be a tag: it is the name of a field";
   if (name.size() > tag_bytes_max) return fmt::format("must have at most {} bytes", tag_bytes_max);
   return name_text(name);

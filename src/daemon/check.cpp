@@ -39,7 +39,8 @@ std::vector<ListenAddress> all_literals(const Config& config) {
 
 /// Whether the daemon would leave this address out: IPv6 on a machine that has none.
 bool is_left_out(const ListenAddress& literal, int error) {
-  return is_v6(literal) && (error == EAFNOSUPPORT || error == EADDRNOTAVAIL);
+  const bool is_every_hosts = literal.host == "::1" || literal.host == "::";
+  return is_v6(literal) && (error == EAFNOSUPPORT || (is_every_hosts && error == EADDRNOTAVAIL));
 }
 
 std::string left_out(const ListenAddress& literal) {
@@ -234,11 +235,15 @@ Finding judge_ping(const std::string& url, long status, const std::string& versi
     return {Level::mend, fmt::format("{}: answers with status {} but not as InfluxDB does (no "
                                      "X-Influxdb-Version); see influxdb.url",
                                      where, status)};
-  if (version.starts_with("0.8") || version.starts_with("v0.8"))
+  // "1.6.7~rc0", "v2.7.1", "InfluxDB v0.8.8 (git: ..": the number is what counts.
+  const std::size_t digit = std::min(version.find_first_of("0123456789"), version.size());
+  const std::string_view number = std::string_view(version).substr(digit);
+  if (!number.starts_with("1.") && !number.starts_with("0.9"))
     return {Level::mend,
-            fmt::format("{}: is version {}, which does not know the API that tallyd speaks "
-                        "(1.x); use InfluxDB 1.x",
-                        where, quote(version))};
+            fmt::format(
+                "{}: is version {}, and tallyd speaks the API of 1.x (POST /write); use InfluxDB "
+                "1.x",
+                where, quote(version))};
   if (status != 204 && status != 200)
     return {Level::mend,
             fmt::format("{}: /ping answers with status {} (version {}); see influxdb.url", where,

@@ -1,6 +1,7 @@
 #include "daemon.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -22,7 +23,8 @@ namespace {
 using std::chrono::milliseconds;
 
 // A stop has 5 s: what the workers read last, and then the database.
-constexpr milliseconds drain_within{4000};
+constexpr milliseconds last_parts_within{1200};
+constexpr milliseconds drain_within{3500};
 
 WallTime wall_now() {
   return std::chrono::time_point_cast<milliseconds>(std::chrono::system_clock::now());
@@ -91,8 +93,18 @@ Daemon::Daemon(const Config& config, spdlog::logger& logger)
 Daemon::~Daemon() = default;
 
 Status Daemon::start() {
+  watch_signals();
   if (Status error = start_workers()) return error;
   if (Status error = start_output()) return error;
+  arm_window_timer();
+  if (const auto interval = service_manager_.watchdog_interval())
+    watchdog_timer_.start(*interval, *interval);
+  service_manager_.ready();
+  return std::nullopt;
+}
+
+// Before the first socket is open: from then on there is a window that a signal must not cost.
+void Daemon::watch_signals() {
   for (const auto& [number, name] : {std::pair{SIGTERM, "SIGTERM"}, std::pair{SIGINT, "SIGINT"}}) {
     signals_.push_back(
         std::make_unique<uv::Signal>(loop_, number, [this, name = name] { on_signal(name); }));
@@ -103,15 +115,20 @@ Status Daemon::start() {
         "SIGHUP: the configuration is not read again while running; restart tallyd to apply "
         "changes");
   }));
-  arm_window_timer();
-  if (const auto interval = service_manager_.watchdog_interval())
-    watchdog_timer_.start(*interval, *interval);
-  service_manager_.ready();
-  return std::nullopt;
+}
+
+// SO_REUSEPORT would let a second daemon take half of our datagrams in silence.
+Status Daemon::probe_ports() {
+  std::vector<std::string> warnings;
+  const auto alone = open_sockets(config_.listen.udp, {.share_port = false}, warnings);
+  return alone ? std::nullopt : Status(alone.error());
 }
 
 Status Daemon::start_workers() {
   const bool share_port = config_.listen.workers > 1;
+  if (share_port) {
+    if (Status error = probe_ports()) return error;
+  }
   std::vector<ListenAddress> addresses = config_.listen.udp;
   for (std::uint32_t i = 0; i < config_.listen.workers; ++i) {
     std::vector<std::string> warnings;
@@ -152,7 +169,7 @@ Status Daemon::start_output() {
   const Config::Influxdb& influxdb = config_.influxdb;
   if (influxdb.url.empty()) {
     writes_to_terminal_ = true;
-    output_ = std::make_unique<TerminalOutput>();
+    output_ = std::make_unique<TerminalOutput>(loop_, STDOUT_FILENO, OutboxLimits{});
     log_.info("ready: windows of {} go to standard output (influxdb.url is empty)",
               duration_to_string(config_.flush.interval));
     return std::nullopt;
@@ -211,8 +228,7 @@ void Daemon::close_window(const WindowClock::Cut& cut, bool is_last) {
       worker->close_window(number, take_spare());
     }
   }
-  if (!overdue_timer_.active())
-    overdue_timer_.start(std::min<milliseconds>(config_.flush.interval, milliseconds(1000)));
+  if (closing_.size() == 1 || is_last) arm_overdue_timer();
 }
 
 void Daemon::on_part(WindowPart part) {
@@ -246,10 +262,23 @@ void Daemon::merge_part(std::optional<Gathered>& whole, Gathered part) {
   give_back(std::move(part.table));
 }
 
+void Daemon::arm_overdue_timer() {
+  const bool stops = closing_.back().is_last;
+  overdue_timer_.start(stops ? last_parts_within
+                             : std::min<milliseconds>(config_.flush.interval, milliseconds(1000)));
+}
+
 void Daemon::on_parts_overdue() {
   if (closing_.empty()) return;
-  ledger_.windows_late += closing_.front().parts_missing;
-  closing_.front().parts_missing = 0;
+  Closing& oldest = closing_.front();
+  if (oldest.is_last) {
+    log_.error(
+        "{} receive threads did not hand over their last window within {}: what they heard "
+        "in it is lost and not counted",
+        oldest.parts_missing, duration_to_string(last_parts_within));
+  }
+  ledger_.windows_late += oldest.parts_missing;
+  oldest.parts_missing = 0;
   flush_complete();
 }
 
@@ -259,7 +288,7 @@ void Daemon::flush_complete() {
     closing_.pop_front();
     flush(std::move(closing));
   }
-  if (closing_.empty()) overdue_timer_.stop();
+  closing_.empty() ? overdue_timer_.stop() : arm_overdue_timer();
 }
 
 void Daemon::flush(Closing closing) {
@@ -285,16 +314,17 @@ void Daemon::flush(Closing closing) {
     reported_ = ledger_;
   }
 
-  push(encode_influx(snapshot, naming_));
-  push(encode_notices(stamped(std::move(closing.gathered->notices)), naming_));
+  push(encode_influx(snapshot, naming_), closing.span.start);
+  push(encode_notices(stamped(std::move(closing.gathered->notices)), naming_), closing.span.start);
   log_.debug("window {}: {} series, {} points", closing.number, table.size(), snapshot.points());
   give_back(std::move(closing.gathered->table));
   log_losses(closing.is_last);
   if (closing.is_last) output_->drain(drain_within, [this] { finish(); });
 }
 
-void Daemon::push(std::vector<Payload> payloads) {
+void Daemon::push(std::vector<Payload> payloads, WallTime window) {
   for (Payload& payload : payloads) {
+    payload.window = window;
     ledger_.points_flushed += payload.points;
     output_->push(std::move(payload));
   }
@@ -311,8 +341,9 @@ void Daemon::log_losses(bool is_last) {
 
 void Daemon::on_signal(const char* name) {
   if (is_stopping_) {
-    log_.error("{} again: stopping at once; {} points that were not written are lost", name,
-               with_commas(output_->counts().queued));
+    log_.error("{} again: stopping at once; {} points that were not written are lost{}", name,
+               with_commas(output_->counts().queued),
+               closing_.empty() ? "" : ", and the open window is lost too, uncounted");
     exit_status_ = 1;
     loop_.stop();
     return;

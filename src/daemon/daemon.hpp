@@ -53,6 +53,8 @@ class Daemon {
     double buffer_fill = 0;
   };
 
+  void watch_signals();
+  Status probe_ports();
   Status start_workers();
   Status start_output();
   void announce(const std::vector<UdpSocket>& sockets);
@@ -61,10 +63,11 @@ class Daemon {
   void close_window(const WindowClock::Cut& cut, bool is_last);
   void on_part(WindowPart part);
   void add_late_part(WindowPart part);
+  void arm_overdue_timer();
   void on_parts_overdue();
   void flush_complete();
   void flush(Closing closing);
-  void push(std::vector<Payload> payloads);
+  void push(std::vector<Payload> payloads, WallTime window);
   void merge_part(std::optional<Gathered>& whole, Gathered part);
   void log_losses(bool is_last);
   void on_signal(const char* name);

@@ -52,7 +52,8 @@ std::uint64_t Outbox::push(Payload payload) {
 
   std::uint64_t dropped = 0;
   auto oldest = std::next(queue_.begin(), in_flight_ ? 1 : 0);
-  while (bytes_ > limits_.bytes_max && oldest != std::prev(queue_.end())) {
+  const WallTime newest_window = queue_.back().window;
+  while (bytes_ > limits_.bytes_max && oldest->window != newest_window) {
     dropped += oldest->points;
     bytes_ -= oldest->body.size();
     oldest = queue_.erase(oldest);

@@ -1,21 +1,46 @@
 #pragma once
 // `influxdb.url = ""`: each window to standard output, as line protocol.
 
+#include <list>
+
 #include "output.hpp"
+#include "uv/handles.hpp"
 
 namespace tally {
 
-/// Writes payloads as they come. A reader that does not read holds main up, never the receive
-/// threads; what cannot be written (a closed pipe) is counted as dropped.
+/// Writes payloads in order. Never waits for its reader: what a pipe does not take now waits in
+/// memory, bounded as an outbox is; what cannot be written at all (a closed pipe) is counted as
+/// dropped.
+///
+/// One loop, its thread. While nothing waits, no timer runs.
 class TerminalOutput : public Output {
  public:
+  /// `fd` must stay open as long as the object lives.
+  TerminalOutput(uv::Loop& loop, int fd, OutboxLimits limits);
+
   void push(Payload payload) override;
   const OutboxCounts& counts() const override { return counts_; }
-  std::size_t bytes() const override { return 0; }
+  std::size_t bytes() const override { return bytes_; }
   void drain(std::chrono::milliseconds within, std::function<void()> done) override;
 
  private:
+  enum class Wrote { all, nothing_more_now, failed };
+
+  void pump();
+  Wrote write_front();
+  void drop_oldest_windows();
+  void settle_front(std::uint64_t OutboxCounts::*counter);
+  void end_drain();
+
+  int fd_;
+  OutboxLimits limits_;
   OutboxCounts counts_;
+  std::list<Payload> queue_;
+  std::size_t bytes_ = 0;
+  std::size_t written_ = 0;  // bytes of the front
+  uv::Timer again_;
+  uv::Timer deadline_;
+  std::function<void()> drained_;
 };
 
 }  // namespace tally

@@ -39,10 +39,6 @@ std::string_view error_of(const Response& response) {
   return text;
 }
 
-bool is_json(const Response& response) {
-  return response.content_type.starts_with("application/json");
-}
-
 /// Foreign words inside a sentence: as `quote`, without the quotes.
 std::string words(std::string_view foreign) {
   std::string quoted = quote(foreign, 300);
@@ -88,6 +84,51 @@ Verdict judge_no_answer(const Response& response, const Destination& to) {
   }
   return keep(fmt::format(
       "the connection to {} gave no whole answer: {}; the same bytes are sent again", to.url, why));
+}
+
+/// The version number in what a server calls itself: "1.6.7~rc0", "v2.7.1", "InfluxDB v0.8.8 (..".
+std::string_view version_number(std::string_view version) {
+  const std::size_t digit = version.find_first_of("0123456789");
+  return digit == std::string_view::npos ? std::string_view() : version.substr(digit);
+}
+
+/// Whether the server names a version that does not speak the API of 1.x (0.9 is its first).
+bool is_other_version(const Response& response) {
+  const std::string_view number = version_number(response.influxdb_version);
+  return !number.empty() && !number.starts_with("1.") && !number.starts_with("0.9");
+}
+
+/// What to do when the write API is not where we looked for it, by the version the server names.
+std::string_view cure_for(std::string_view version) {
+  const std::string_view number = version_number(version);
+  if (number.starts_with("0.8")) {
+    return "InfluxDB got it with 0.9: upgrade the server to 1.x, or set influxdb.url to one that "
+           "is";
+  }
+  if (number.starts_with("2.")) {
+    return "InfluxDB 2.x has it only for a mapped database and a user of that API: make them with "
+           "\"influx v1 dbrp create\" and \"influx v1 auth create\", or set influxdb.url to an "
+           "InfluxDB 1.x";
+  }
+  if (number.starts_with("3.")) {
+    return "InfluxDB 3 is not supported yet: set influxdb.url to an InfluxDB 1.x";
+  }
+  return "the server has it, but not below this url: set influxdb.url to the server's root, such "
+         "as "
+         "http://host:8086, without a path";
+}
+
+Verdict judge_wrong_api(const Case& c) {
+  const std::string api =
+      fmt::format("the InfluxDB 1.x API (POST /write?db={})", words(c.to.database));
+  if (c.response.influxdb_version.empty()) {
+    return misconfigured(
+        fmt::format("{} answered {} to {} and does not name itself InfluxDB: correct influxdb.url",
+                    c.to.url, answer(c), api));
+  }
+  return misconfigured(fmt::format("{} is InfluxDB {} and answered {} to {}: {}", c.to.url,
+                                   quote(c.response.influxdb_version), answer(c), api,
+                                   cure_for(c.response.influxdb_version)));
 }
 
 // ---- 400: some or all lines were refused ------------------------------------------------------
@@ -152,8 +193,10 @@ std::uint32_t points_refused(const Case& c, std::string_view reason) {
 }
 
 Verdict judge_bad_request(const Case& c) {
-  const bool is_influxdb = !c.response.influxdb_version.empty() ||
-                           !c.response.influxdb_error.empty() || is_json(c.response);
+  if (is_other_version(c.response)) return judge_wrong_api(c);
+  // JSON alone is no sign: a gateway speaks it too, and what it refuses is not lost.
+  const bool is_influxdb =
+      !c.response.influxdb_version.empty() || !c.response.influxdb_error.empty();
   if (!is_influxdb) {
     return misconfigured(
         fmt::format("{} answered {}, and not in the words of InfluxDB: correct "
@@ -180,6 +223,7 @@ Verdict judge_bad_request(const Case& c) {
 // ---- 401, 403, 404, 405: only an operator can mend it -------------------------------------------
 
 Verdict judge_credentials(const Case& c) {
+  if (is_other_version(c.response)) return judge_wrong_api(c);
   const std::string who = quote(c.to.username);
   const std::string database = quote(c.to.database);
   if (c.to.username.empty()) {
@@ -208,37 +252,6 @@ Verdict judge_missing_database(const Case& c) {
       fmt::format("InfluxDB at {} has no database {} ({}): CREATE DATABASE {} there, or set "
                   "influxdb.create_database",
                   c.to.url, database, answer(c), database));
-}
-
-/// What to do when the write API is not where we looked for it, by the version the server names.
-std::string_view cure_for(std::string_view version) {
-  const std::size_t digit = version.find_first_of("0123456789");
-  const std::string_view number = digit == std::string_view::npos ? "" : version.substr(digit);
-  if (number.starts_with("0.8")) {
-    return "InfluxDB got it with 0.9: upgrade the server to 1.x, or set influxdb.url to one that "
-           "is";
-  }
-  if (number.starts_with("2.")) {
-    return "InfluxDB 2.x has it only for a mapped database: map it to a bucket with \"influx v1 "
-           "dbrp "
-           "create\", or set influxdb.url to an InfluxDB 1.x";
-  }
-  return "the server has it, but not below this url: set influxdb.url to the server's root, such "
-         "as "
-         "http://host:8086, without a path";
-}
-
-Verdict judge_wrong_api(const Case& c) {
-  const std::string api =
-      fmt::format("the InfluxDB 1.x API (POST /write?db={})", words(c.to.database));
-  if (c.response.influxdb_version.empty()) {
-    return misconfigured(
-        fmt::format("{} answered {} to {} and does not name itself InfluxDB: correct influxdb.url",
-                    c.to.url, answer(c), api));
-  }
-  return misconfigured(fmt::format("{} is InfluxDB {} and answered {} to {}: {}", c.to.url,
-                                   quote(c.response.influxdb_version), answer(c), api,
-                                   cure_for(c.response.influxdb_version)));
 }
 
 Verdict judge_not_found(const Case& c) {

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -84,9 +85,11 @@ std::string why_not_bound(const ListenAddress& literal, int error) {
   }
 }
 
+// Not of an address that was typed: that one is a mistake to be told.
 bool lacks_ipv6(const ListenAddress& literal, int error) {
-  return literal.host.find(':') != std::string::npos &&
-         (error == EAFNOSUPPORT || error == EADDRNOTAVAIL);
+  const bool is_v6 = literal.host.find(':') != std::string::npos;
+  const bool is_every_hosts = literal.host == "::1" || literal.host == "::";
+  return (is_v6 && error == EAFNOSUPPORT) || (is_every_hosts && error == EADDRNOTAVAIL);
 }
 
 }  // namespace
@@ -133,6 +136,13 @@ std::uint64_t UdpSocket::receive_buffer() const {
 std::uint64_t UdpSocket::take_kernel_drops() {
   const std::uint32_t drops = mem_info(fd_)[SK_MEMINFO_DROPS];
   return drops - std::exchange(drops_seen_, drops);
+}
+
+void UdpSocket::refuse_new() {
+  // A socket filter that takes 0 bytes of each packet: the kernel counts those in the same place.
+  sock_filter take_nothing = BPF_STMT(BPF_RET | BPF_K, 0);
+  const sock_fprog program{.len = 1, .filter = &take_nothing};
+  setsockopt(fd_, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
 }
 
 double UdpSocket::fill() const {

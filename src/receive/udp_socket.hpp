@@ -39,6 +39,10 @@ class UdpSocket {
   /// both, drops before the socket (NIC, softnet backlog) are not in it.
   std::uint64_t take_kernel_drops();
 
+  /// Takes no more: what comes from now on is dropped by the kernel and counted as such, what is
+  /// queued can still be read. So a stop can read the queue to its end and lose nothing uncounted.
+  void refuse_new();
+
   /// How full the buffer is now, 0 .. 1.
   double fill() const;
 

@@ -13,9 +13,6 @@ namespace {
 // datagrams, about 1 ms.
 constexpr int batches_per_turn = 16;
 
-// At the end, how long a sender that never pauses can keep us reading.
-constexpr std::chrono::milliseconds drain_max{300};
-
 }  // namespace
 
 Worker::Worker(std::vector<UdpSocket> sockets, const LineLimits& limits, Table first,
@@ -51,22 +48,20 @@ void Worker::stop(std::uint64_t window) {
 }
 
 void Worker::on_order(Order order) {
-  if (!order.spare) {
-    drain();
-    polls_.clear();
-  }
-  hand_over(std::move(order));
-}
-
-void Worker::hand_over(Order order) {
+  if (!order.spare) drain();
   double fill = 0;
   for (UdpSocket& socket : sockets_) {
     gathered_.counts.kernel_drops += socket.take_kernel_drops();
     fill = std::max(fill, socket.fill());
   }
   WindowPart part{.window = order.window, .gathered = std::move(gathered_), .buffer_fill = fill};
-  // Without a spare nothing is left to read from, so nothing will touch what was moved away.
-  if (order.spare) gathered_ = Gathered(std::move(*order.spare));
+  if (order.spare) {
+    gathered_ = Gathered(std::move(*order.spare));
+  } else {
+    // At once, so that senders are told: nothing will touch what was moved away.
+    polls_.clear();
+    sockets_.clear();
+  }
   on_part_(std::move(part));
 }
 
@@ -88,10 +83,11 @@ bool Worker::receive_batch(UdpSocket& socket) {
   return received.datagrams.size() == Receiver::batch_max;
 }
 
+// Ends, because the queues can only become shorter.
 void Worker::drain() {
-  const Instant deadline = std::chrono::steady_clock::now() + drain_max;
+  for (UdpSocket& socket : sockets_) socket.refuse_new();
   for (UdpSocket& socket : sockets_) {
-    while (receive_batch(socket) && std::chrono::steady_clock::now() < deadline) {
+    while (receive_batch(socket)) {
     }
   }
 }

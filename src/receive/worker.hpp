@@ -53,7 +53,6 @@ class Worker {
   void on_readable(UdpSocket& socket);
   bool receive_batch(UdpSocket& socket);
   void drain();
-  void hand_over(Order order);
 
   const LineLimits& limits_;
   OnPart on_part_;

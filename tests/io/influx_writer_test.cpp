@@ -427,7 +427,11 @@ TEST_CASE("influx writer: a full memory loses the oldest points, and says so onc
   Rig rig([](const FakeRequest&) { return reply(204); });
   const std::size_t bytes = lines(10).body.size();
   InfluxWriter& writer = rig.start({.bytes_max = 3 * bytes});
-  for (int i = 0; i < 10; ++i) writer.push(lines(10));
+  for (int i = 0; i < 10; ++i) {
+    Payload payload = lines(10);
+    payload.window = tally::WallTime(std::chrono::seconds(i));
+    writer.push(std::move(payload));
+  }
   CHECK(writer.counts().dropped_full == 70);  // the first is in flight
   CHECK(writer.counts().balances());
   CHECK(rig.count_lines("10 oldest points are lost") == 1);

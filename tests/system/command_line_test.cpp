@@ -88,6 +88,16 @@ TEST_CASE(
   first.stop();
 }
 
+TEST_CASE("tallyd: several workers do not let a second daemon share the port") {
+  Tallyd first({.influxdb_url = "", .interval = "200ms", .sets = {"listen.workers=2"}});
+  const std::string address = "127.0.0.1:" + std::to_string(first.port());
+  const Ended second = run({"--config", "/dev/null", "--set", "listen.udp=[\"" + address + "\"]",
+                            "--set", "listen.workers=2", "--set", "influxdb.url="});
+  CHECK(second.status == 1);
+  CHECK_MESSAGE(contains(second.log, address), second.log);
+  first.stop();
+}
+
 TEST_CASE("tallyd: without a database each window is printed to standard output") {
   Tallyd tallyd({.influxdb_url = "", .interval = "200ms"});
   StatsdSender sender(tallyd.port());

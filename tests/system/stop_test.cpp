@@ -2,6 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <csignal>
 #include <string>
@@ -50,6 +54,34 @@ TEST_CASE("stop: what waits in the kernel's queue when the signal comes is read 
   tallyd.signal(SIGCONT);
   CHECK(tallyd.wait(5s) == 0);
   CHECK(stored_sum(influxd, "stop.hits.count") == 50);
+}
+
+TEST_CASE("stop: a long queue is read to its end, though the window is shorter than the reading") {
+  Tallyd tallyd({.influxdb_url = "", .interval = "100ms"});
+  tallyd.signal(SIGSTOP);
+  const int fd = socket(AF_INET, SOCK_DGRAM, 0);
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(tallyd.port());
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  std::string datagram;
+  while (datagram.size() < 1400) datagram += "hits:1|c\n";
+  constexpr std::uint64_t sent = 4000;
+  for (std::uint64_t i = 0; i < sent; ++i) {
+    REQUIRE(sendto(fd, datagram.data(), datagram.size(), 0, reinterpret_cast<const sockaddr*>(&to),
+                   sizeof to) > 0);
+  }
+  close(fd);
+  const std::uint64_t dropped = udp_queue(tallyd.port(), IpVersion::v4).drops;
+  tallyd.signal(SIGTERM);
+  tallyd.signal(SIGCONT);
+  CHECK(tallyd.wait(patience) == 0);
+  const std::string log = tallyd.log();
+  const std::size_t at = log.find("stopped: ");
+  REQUIRE(at != std::string::npos);
+  std::string received = log.substr(at + 9, log.find(' ', at + 9) - at - 9);
+  std::erase(received, ',');
+  CHECK_MESSAGE(std::stoull(received) + dropped == sent, log);
 }
 
 TEST_CASE("stop: a restart within the window does not overwrite what the first process wrote") {

@@ -207,3 +207,15 @@ TEST_CASE("series: 20,000 hostile samples have equal keys exactly if the twin sa
   }
   CHECK(keys.size() > 1'000);
 }
+
+TEST_CASE("series: tags that InfluxQL has a meaning for get a '_' behind them") {
+  SeriesKeyBuilder builder({});
+  for (const std::string name :
+       {"time", "_name", "_tagKey", "_tagValue", "_seriesKey", "_field", "_measurement"}) {
+    CAPTURE(name);
+    const Tag tag{.key = name, .value = "x"};
+    const Series series = split_series_key(builder.build(Kind::gauge, "a", std::span(&tag, 1)));
+    REQUIRE(series.tags.size() == 1);
+    CHECK(series.tags[0].key == name + "_");
+  }
+}

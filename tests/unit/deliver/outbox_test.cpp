@@ -26,7 +26,9 @@ constexpr Instant start_of_time{1'000'000s};
 
 /// `lines` lines that no other call returns; `first` numbers them.
 Payload payload_of(std::uint32_t lines, int first = 0) {
+  static std::chrono::milliseconds window{0};  // each one is of a window of its own
   Payload payload;
+  payload.window = tally::WallTime(++window);
   for (std::uint32_t i = 0; i < lines; ++i)
     payload.body += "m v=" + std::to_string(first + static_cast<int>(i)) + "\n";
   payload.points = lines;
@@ -192,6 +194,18 @@ TEST_CASE("outbox: hurry ends the back-off") {
   CHECK(outbox.start(start_of_time) != nullptr);
 }
 
+TEST_CASE("outbox: a window larger than the bound is held whole, and makes older ones go") {
+  Outbox outbox({.bytes_max = 30}, 1);
+  Payload older = payload_of(5, 0);
+  CHECK(outbox.push(std::move(older)) == 0);
+  std::vector<Payload> window(4, payload_of(5, 5));
+  CHECK(outbox.push(window[0]) == 5);
+  for (std::size_t i = 1; i < window.size(); ++i) CHECK(outbox.push(window[i]) == 0);
+  CHECK(outbox.counts().queued == 20);
+  CHECK(outbox.push(payload_of(1, 9)) == 20);
+  CHECK(outbox.counts().balances());
+}
+
 TEST_CASE("outbox: past its bound the oldest go, never the one in flight nor the new one") {
   Outbox outbox({.bytes_max = 30}, 1);  // five lines of six bytes
   outbox.push(payload_of(2, 1));
@@ -333,6 +347,7 @@ class Walk {
 
  private:
   static constexpr std::size_t bytes_max = 2'000;
+  std::int64_t windows_ = 0;
 
   std::size_t pick(std::size_t below) {
     return std::uniform_int_distribution<std::size_t>(0, below - 1)(random_);
@@ -345,8 +360,10 @@ class Walk {
                             " v=1\n");
       naive_.fate[batch.lines.back()] = "queued";
     }
-    const std::uint64_t dropped = outbox_.push(
-        {.body = batch.body(), .points = static_cast<std::uint32_t>(batch.lines.size())});
+    const std::uint64_t dropped =
+        outbox_.push({.body = batch.body(),
+                      .points = static_cast<std::uint32_t>(batch.lines.size()),
+                      .window = tally::WallTime(std::chrono::milliseconds(++windows_))});
     naive_.batches.push_back(batch);
     std::uint64_t expected = 0;
     const std::size_t oldest = naive_.in_flight ? 1 : 0;

@@ -286,7 +286,38 @@ TEST_CASE("verdict: what InfluxDB refuses whole is dropped, for sending it again
   for (const Row& row : rows) check(row);
 }
 
+TEST_CASE("verdict: another version that wants a user is told as another version") {
+  Response two{.status = 401,
+               .content_type = "application/json",
+               .influxdb_version = "v2.7.1",
+               .body = "{\"code\":\"unauthorized\",\"message\":\"unauthorized access\"}"};
+  check({"2.x",
+         two,
+         Action::keep,
+         PointLoss::none,
+         0,
+         true,
+         {"InfluxDB \"v2.7.1\"", "401", "influx v1 auth create"}});
+  two.influxdb_version = "3.0.1";
+  check({"3.x",
+         two,
+         Action::keep,
+         PointLoss::none,
+         0,
+         true,
+         {"InfluxDB \"3.0.1\"", "not supported yet"}});
+  two.status = 400;
+  check({"3.x that refuses lines", two, Action::keep, PointLoss::none, 0, true, {"3.0.1", "400"}});
+}
+
 TEST_CASE("verdict: a 400 that does not come from InfluxDB costs no data") {
+  check({"a gateway that speaks JSON",
+         stranger(400, "application/json", "{\"message\":\"upstream not ready\"}"),
+         Action::keep,
+         PointLoss::none,
+         0,
+         true,
+         {"not in the words of InfluxDB"}});
   check({"plain HTTP on a TLS port",
          stranger(400, "", "Client sent an HTTP request to an HTTPS server.\n"),
          Action::keep,
