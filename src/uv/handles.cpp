@@ -1,16 +1,21 @@
 #include "handles.hpp"
 
 #include <cassert>
+#include <cstdio>
 #include <cstdlib>
 
 namespace tally::uv {
 namespace {
 
-// A libuv call that can only fail when we call it wrongly, or when the process is out of file
-// descriptors before it has done anything: there is nothing to go on with.
+// Libuv calls that fail only when we call them wrongly, or when the process is out of file
+// descriptors or memory before it has done anything: there is nothing to go on with, and no one to
+// hand an error to.
 void must(int status) {
-  assert(status == 0);
-  if (status != 0) std::abort();
+  if (status == 0) return;
+  std::fprintf(stderr,
+               "cannot set up the event loop: %s; raise the limit of open files (ulimit -n)\n",
+               uv_strerror(status));
+  std::_Exit(1);
 }
 
 }  // namespace

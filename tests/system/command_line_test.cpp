@@ -88,6 +88,21 @@ TEST_CASE(
   first.stop();
 }
 
+TEST_CASE("tallyd: without file descriptors it ends with status 1 and a line, and does not abort") {
+  // With fewer than six libuv's own start aborts.
+  for (int limit = 6; limit <= 16; ++limit) {
+    CAPTURE(limit);
+    Process process(
+        {.path = "/bin/sh",
+         .arguments = {"-c", "ulimit -n " + std::to_string(limit) + " && exec " + TALLYD +
+                                 " --config /dev/null --set 'listen.udp=[\"127.0.0.1:0\"]'"
+                                 " --set influxdb.url="}});
+    const bool is_up = process.wait_for_log("ready: ", patience);
+    if (is_up) process.signal(15);
+    CHECK_MESSAGE(process.wait(patience) == (is_up ? 0 : 1), process.log());
+  }
+}
+
 TEST_CASE("tallyd: several workers do not let a second daemon share the port") {
   Tallyd first({.influxdb_url = "", .interval = "200ms", .sets = {"listen.workers=2"}});
   const std::string address = "127.0.0.1:" + std::to_string(first.port());
