@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
+#include <string>
 
 #include <fmt/format.h>
 
@@ -333,7 +335,9 @@ NaiveSeries naive_series(const NaiveSample& sample, const std::vector<StaticTag>
   for (const NaiveTag& tag : sample.tags) {
     std::string key = clean(tag.key);
     if (key.empty()) continue;
-    if (key == "time" || is_field(sample.kind, key)) key += '_';
+    static const std::set<std::string> taken = {"time",       "_name",  "_tagKey",     "_tagValue",
+                                                "_seriesKey", "_field", "_measurement"};
+    if (taken.contains(key) || is_field(sample.kind, key)) key += '_';
     series.tags[key] = clean(tag.value.value_or("true"));
   }
   std::erase_if(series.tags, [](const auto& tag) { return tag.second.empty(); });

@@ -52,7 +52,8 @@ class Draw {
     return text;
   }
   std::string field() {
-    constexpr std::string_view fields[] = {"time", "time_", "value", "count", "p99", "p", "mean"};
+    constexpr std::string_view fields[] = {"time", "time_", "value", "count",
+                                           "p99",  "p",     "mean",  "_field"};
     return std::string(fields[random_() % std::size(fields)]);
   }
   std::optional<std::string> value() {
