@@ -93,11 +93,11 @@ void Influxd::restart() {
 }
 
 void Influxd::pause() {
-  process_->signal(SIGSTOP);
+  process_->pause();
 }
 
 void Influxd::resume() {
-  process_->signal(SIGCONT);
+  process_->resume();
 }
 
 bool Influxd::answers_ping() const {

@@ -148,6 +148,23 @@ void Process::signal(int number) {
   if (running()) kill(pid_, number);
 }
 
+void Process::pause() {
+  signal(SIGSTOP);
+  // The signal is only on its way when kill() returns; the parent is told when the last thread
+  // stopped.
+  siginfo_t info{};
+  int status = -1;
+  do {
+    status = waitid(P_PID, static_cast<id_t>(pid_), &info, WSTOPPED | WEXITED | WNOWAIT);
+  } while (status != 0 && errno == EINTR);
+  REQUIRE(info.si_code == CLD_STOPPED);
+  REQUIRE(waitid(P_PID, static_cast<id_t>(pid_), &info, WSTOPPED) == 0);
+}
+
+void Process::resume() {
+  signal(SIGCONT);
+}
+
 TemporaryDirectory::TemporaryDirectory() {
   path_ = (std::filesystem::temp_directory_path() / "tallyd-test-XXXXXX").string();
   REQUIRE(mkdtemp(path_.data()) != nullptr);

@@ -58,6 +58,8 @@ class Process {
   bool wait_for_log(std::string_view text, std::chrono::milliseconds limit);
 
   void signal(int number);
+  void pause();   ///< SIGSTOP; returns when all its threads stand still
+  void resume();  ///< SIGCONT
   bool running();
 
   /// The exit status (128 + signal if one killed it), or nothing if it still runs after `limit`.

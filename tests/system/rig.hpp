@@ -36,6 +36,8 @@ class Tallyd {
   std::uint16_t port_v6() const { return port_v6_; }  ///< ::1, 0 if the machine has none
 
   void signal(int number) { process_.signal(number); }
+  void pause() { process_.pause(); }
+  void resume() { process_.resume(); }
   /// SIGTERM (or another), and REQUIREs exit status 0 within 5 s.
   void stop(int number = 15);
   std::optional<int> wait(std::chrono::milliseconds limit) { return process_.wait(limit); }

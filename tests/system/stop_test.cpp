@@ -46,19 +46,19 @@ TEST_CASE("stop: what waits in the kernel's queue when the signal comes is read 
   Influxd influxd;
   influxd.start();
   Tallyd tallyd({.influxdb_url = influxd.url(), .interval = endless_interval()});
-  tallyd.signal(SIGSTOP);
+  tallyd.pause();
   StatsdSender sender(tallyd.port());
   for (int i = 0; i < 50; ++i) sender.send("stop.hits:1|c");
   CHECK(udp_queue(tallyd.port(), IpVersion::v4).bytes > 0);
   tallyd.signal(SIGTERM);
-  tallyd.signal(SIGCONT);
+  tallyd.resume();
   CHECK(tallyd.wait(5s) == 0);
   CHECK(stored_sum(influxd, "stop.hits.count") == 50);
 }
 
 TEST_CASE("stop: a long queue is read to its end, though the window is shorter than the reading") {
   Tallyd tallyd({.influxdb_url = "", .interval = "100ms"});
-  tallyd.signal(SIGSTOP);
+  tallyd.pause();
   const int fd = socket(AF_INET, SOCK_DGRAM, 0);
   sockaddr_in to{};
   to.sin_family = AF_INET;
@@ -74,7 +74,7 @@ TEST_CASE("stop: a long queue is read to its end, though the window is shorter t
   close(fd);
   const std::uint64_t dropped = udp_queue(tallyd.port(), IpVersion::v4).drops;
   tallyd.signal(SIGTERM);
-  tallyd.signal(SIGCONT);
+  tallyd.resume();
   CHECK(tallyd.wait(patience) == 0);
   const std::string log = tallyd.log();
   const std::size_t at = log.find("stopped: ");

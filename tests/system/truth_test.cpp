@@ -260,11 +260,11 @@ TEST_CASE("truth: datagrams sent are those received and those the kernel dropped
   influxd.start();
   Tallyd tallyd({.influxdb_url = influxd.url(), .sets = {"listen.receive_buffer=64KiB"}});
   StatsdSender sender(tallyd.port());
-  tallyd.signal(SIGSTOP);
+  tallyd.pause();
   for (int i = 0; i < 5000; ++i) sender.send_regardless("truth.flood:1|c");
   const auto dropped = static_cast<double>(udp_queue(tallyd.port(), IpVersion::v4).drops);
   CHECK(dropped > 0);
-  tallyd.signal(SIGCONT);
+  tallyd.resume();
   sender.wait_until_read();
   tallyd.stop();
   CHECK(stored_sum(influxd, "tallyd.datagrams.count", "dropped_by_kernel") == dropped);
