@@ -90,7 +90,7 @@ enum class Reason : std::uint8_t {
   bad_timestamp,    ///< `|T` without whole seconds behind it
   unknown_type,     ///< none of c g ms s h d
   bad_notice,       ///< an event `_e{` or a service check `_sc|` that is not as DogStatsD writes it
-  invalid_utf8,     ///< name or tag: InfluxDB fails the request, some builds the shard, over one such
+  invalid_utf8,     ///< name or tag: InfluxDB fails the request, some builds the shard, over it
   reserved_name,    ///< `tallyd.*` is where tallyd's own series live
   name_too_long,    ///< limits.name_bytes
   tag_too_long,     ///< limits.tag_bytes, a key or a value
