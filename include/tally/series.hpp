@@ -88,6 +88,11 @@ Series split_series_key(std::string_view key);
 /// As above, into an existing object, so that a million keys cost no allocation each.
 void split_series_key(std::string_view key, Series& series);
 
+/// Whether InfluxDB has a meaning of its own for a tag: `time` drops the point; `_name`, `_tagKey`
+/// and the like are what InfluxQL calls a series' parts, so a condition on them would ask something
+/// else.
+bool is_reserved_tag(std::string_view key);
+
 /// Whether a point of this kind has a field of this name: `count` and `rate` of a counter, `value`
 /// of a gauge, `count` of a set; `count mean min max sum stddev` and p followed by digits of
 /// timers; the texts of events and service checks.

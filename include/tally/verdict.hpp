@@ -70,6 +70,10 @@ struct Destination {
   bool create_database = true;
 };
 
+/// Whether a server that calls itself this ("1.6.7~rc0", "v2.7.1", "InfluxDB v0.8.8 (..") speaks
+/// the API of 1.x, whose first version is 0.9. A name without a number does not.
+bool speaks_api_1(std::string_view version);
+
 /// Judges the answer to a write (POST /write of the 1.x API). Only 204 means written; other 2xx
 /// come from something that is not a write API. A time-out says nothing about whether it was
 /// written, so the same bytes are sent again.

@@ -22,14 +22,12 @@ bool is_percentile_field(std::string_view name) {
          name.find_first_not_of("0123456789", 1) == std::string_view::npos;
 }
 
-// `time` drops the point; the others are what InfluxQL itself calls a series' parts, so a condition
-// on them would ask something else.
+}  // namespace
+
 bool is_reserved_tag(std::string_view key) {
   return key == "time" || key == "_name" || key == "_tagKey" || key == "_tagValue" ||
          key == "_seriesKey" || key == "_field" || key == "_measurement";
 }
-
-}  // namespace
 
 bool is_field_name(Kind kind, std::string_view name) {
   switch (kind) {

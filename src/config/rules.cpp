@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cstdint>
 
+#include "tally/series.hpp"
 #include "tally/text.hpp"
 
 namespace tally::config_detail {
@@ -23,13 +24,12 @@ std::string name_text(std::string_view text) {
   return why;
 }
 
-/// The names of the fields that points have; a tag of that name would be renamed in queries.
-bool is_field_name(std::string_view name) {
-  static constexpr std::array<std::string_view, 8> fields = {"count", "rate", "value", "mean",
-                                                             "min",   "max",  "sum",   "stddev"};
-  if (std::ranges::find(fields, name) != fields.end()) return true;
-  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
-  return name.size() > 1 && name[0] == 'p' && std::ranges::all_of(name.substr(1), is_digit);
+/// Whether points of any kind of series have such a field; a tag of that name would be renamed.
+bool is_any_field_name(std::string_view name) {
+  for (std::size_t kind = 0; kind < value_kind_count; ++kind) {
+    if (is_field_name(static_cast<Kind>(kind), name)) return true;
+  }
+  return false;
 }
 
 /// `host`, `host:port`, `[v6]` or `[v6]:port`.
@@ -113,10 +113,8 @@ std::string level_text(std::string_view text) {
 std::string tag_name_text(std::string_view name) {
   if (name.empty()) return "needs a name";
   if (name == "time") return "cannot be a tag: InfluxDB drops points with a tag named time";
-  if (name == "_name" || name == "_tagKey" || name == "_tagValue" || name == "_seriesKey" ||
-      name == "_field" || name == "_measurement")
-    return "cannot be a tag: InfluxDB has a meaning of its own for it";
-  if (is_field_name(name)) return "cannot be a tag: it is the name of a field";
+  if (is_reserved_tag(name)) return "cannot be a tag: InfluxDB has a meaning of its own for it";
+  if (is_any_field_name(name)) return "cannot be a tag: it is the name of a field";
   if (name.size() > tag_bytes_max) return fmt::format("must have at most {} bytes", tag_bytes_max);
   return name_text(name);
 }

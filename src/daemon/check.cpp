@@ -17,6 +17,7 @@
 #include "daemon/sources.hpp"
 #include "receive/udp_socket.hpp"
 #include "tally/text.hpp"
+#include "tally/verdict.hpp"
 
 namespace tally {
 namespace {
@@ -37,12 +38,6 @@ std::vector<ListenAddress> all_literals(const Config& config) {
   return literals;
 }
 
-/// Whether the daemon would leave this address out: IPv6 on a machine that has none.
-bool is_left_out(const ListenAddress& literal, int error) {
-  const bool is_every_hosts = literal.host == "::1" || literal.host == "::";
-  return is_v6(literal) && (error == EAFNOSUPPORT || (is_every_hosts && error == EADDRNOTAVAIL));
-}
-
 std::string left_out(const ListenAddress& literal) {
   return fmt::format("udp {}: this machine does not have the address; tallyd leaves it out",
                      to_string(literal));
@@ -52,7 +47,7 @@ Finding try_to_bind(const ListenAddress& literal, std::uint64_t receive_buffer) 
   const Result<UdpSocket> opened = UdpSocket::open(literal, {.receive_buffer = receive_buffer});
   if (opened) return {Level::well, fmt::format("udp {}: can be bound", to_string(literal))};
   const Error& error = opened.error();
-  if (is_left_out(literal, error.code)) return {Level::note, left_out(literal)};
+  if (lacks_ipv6(literal, error.code)) return {Level::note, left_out(literal)};
   if (error.code != EADDRINUSE) return {Level::mend, error.message};
   return {Level::note,
           fmt::format("udp {0}: in use; well if tallyd runs already, else see who has it: "
@@ -177,7 +172,7 @@ Finding find_socket(const ListenAddress& literal, const std::string& proc_net) {
   if (const std::optional<std::uint64_t> waiting = bytes_waiting(table, literal))
     return {Level::well, fmt::format("udp {}: bound, {} bytes wait", name, with_commas(*waiting))};
   const Result<UdpSocket> probe = UdpSocket::open({literal.host, 0}, {});
-  if (!probe && is_left_out(literal, probe.error().code)) return {Level::note, left_out(literal)};
+  if (!probe && lacks_ipv6(literal, probe.error().code)) return {Level::note, left_out(literal)};
   return {Level::mend, fmt::format("udp {}: nobody receives there; start tallyd, or name the "
                                    "configuration it runs with by --config",
                                    name)};
@@ -235,10 +230,7 @@ Finding judge_ping(const std::string& url, long status, const std::string& versi
     return {Level::mend, fmt::format("{}: answers with status {} but not as InfluxDB does (no "
                                      "X-Influxdb-Version); see influxdb.url",
                                      where, status)};
-  // "1.6.7~rc0", "v2.7.1", "InfluxDB v0.8.8 (git: ..": the number is what counts.
-  const std::size_t digit = std::min(version.find_first_of("0123456789"), version.size());
-  const std::string_view number = std::string_view(version).substr(digit);
-  if (!number.starts_with("1.") && !number.starts_with("0.9"))
+  if (!speaks_api_1(version))
     return {Level::mend,
             fmt::format(
                 "{}: is version {}, and tallyd speaks the API of 1.x (POST /write); use InfluxDB "

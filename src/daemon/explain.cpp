@@ -14,6 +14,7 @@
 #include "tally/carry.hpp"
 #include "tally/parse.hpp"
 #include "tally/text.hpp"
+#include "tally/window_clock.hpp"
 
 namespace tally {
 namespace {
@@ -294,10 +295,9 @@ void Explainer::digest(std::string_view datagram, WallTime now) {
   std::ranges::stable_sort(refused_, {},
                            [](const Refusal& refusal) { return refusal.line.data(); });
 
-  const auto interval = config_.flush.interval;
-  const WallTime start(now.time_since_epoch() / interval * interval);
+  const Span window = WindowClock(config_.flush.interval, now).cut(now).span;
   Carry carry({.percents = config_.flush.percentiles, .gauge_ttl = config_.gauges.ttl});
-  points_ = lines_of(encode_influx(carry.close(table_, Span{start, interval}), naming_));
+  points_ = lines_of(encode_influx(carry.close(table_, window), naming_));
   std::vector<StampedNotice> notices;
   for (const Line& line : batch_.lines) {
     if (is_notice(batch_.samples[line.first].kind))

@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <chrono>
 #include <climits>
-#include <iterator>
 #include <utility>
 
 namespace tally {
@@ -28,42 +27,29 @@ bool is_writable(int fd) {
 
 TerminalOutput::TerminalOutput(uv::Loop& loop, int fd, OutboxLimits limits)
     : fd_(fd),
-      limits_(limits),
+      outbox_(limits, 0),  // nothing backs off here, so there is no jitter to seed
       again_(loop, [this] { pump(); }),
       deadline_(loop, [this] { end_drain(); }) {}
 
 void TerminalOutput::push(Payload payload) {
-  counts_.pushed += payload.points;
-  counts_.queued += payload.points;
-  bytes_ += payload.body.size();
-  queue_.push_back(std::move(payload));
-  drop_oldest_windows();
+  outbox_.push(std::move(payload));
   pump();
 }
 
-// Never the front, of which a part may be written.
-void TerminalOutput::drop_oldest_windows() {
-  const WallTime newest = queue_.back().window;
-  auto oldest = std::next(queue_.begin());
-  while (bytes_ > limits_.bytes_max && oldest != queue_.end() && oldest->window != newest) {
-    counts_.queued -= oldest->points;
-    counts_.dropped_full += oldest->points;
-    bytes_ -= oldest->body.size();
-    oldest = queue_.erase(oldest);
-  }
-}
-
 void TerminalOutput::pump() {
-  while (!queue_.empty()) {
-    const Wrote wrote = write_front();
+  while (front_ != nullptr || (front_ = outbox_.start(Instant{})) != nullptr) {
+    const Wrote wrote = write_rest();
     if (wrote == Wrote::nothing_more_now) return again_.start(pause);
-    settle_front(wrote == Wrote::all ? &OutboxCounts::written : &OutboxCounts::dropped_refused);
+    const Action action = wrote == Wrote::all ? Action::written : Action::drop;
+    outbox_.settle(front_->id, {.action = action, .loss = PointLoss::refused}, Instant{});
+    front_ = nullptr;
+    written_ = 0;
   }
   if (drained_) end_drain();
 }
 
-TerminalOutput::Wrote TerminalOutput::write_front() {
-  const std::string& body = queue_.front().body;
+TerminalOutput::Wrote TerminalOutput::write_rest() {
+  const std::string& body = front_->body;
   while (written_ < body.size()) {
     if (!is_writable(fd_)) return Wrote::nothing_more_now;
     const ssize_t count =
@@ -75,16 +61,6 @@ TerminalOutput::Wrote TerminalOutput::write_front() {
   return Wrote::all;
 }
 
-void TerminalOutput::settle_front(std::uint64_t OutboxCounts::*counter) {
-  const Payload& front = queue_.front();
-  ++counts_.attempts;
-  counts_.*counter += front.points;
-  counts_.queued -= front.points;
-  bytes_ -= front.body.size();
-  written_ = 0;
-  queue_.pop_front();
-}
-
 void TerminalOutput::drain(milliseconds within, std::function<void()> done) {
   drained_ = std::move(done);
   deadline_.start(within);
@@ -94,7 +70,8 @@ void TerminalOutput::drain(milliseconds within, std::function<void()> done) {
 void TerminalOutput::end_drain() {
   again_.stop();
   deadline_.stop();
-  while (!queue_.empty()) settle_front(&OutboxCounts::dropped_shutdown);
+  front_ = nullptr;
+  outbox_.abandon();
   std::exchange(drained_, nullptr)();  // may destroy us
 }
 

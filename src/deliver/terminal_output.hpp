@@ -1,8 +1,6 @@
 #pragma once
 // `influxdb.url = ""`: each window to standard output, as line protocol.
 
-#include <list>
-
 #include "output.hpp"
 #include "uv/handles.hpp"
 
@@ -19,25 +17,21 @@ class TerminalOutput : public Output {
   TerminalOutput(uv::Loop& loop, int fd, OutboxLimits limits);
 
   void push(Payload payload) override;
-  const OutboxCounts& counts() const override { return counts_; }
-  std::size_t bytes() const override { return bytes_; }
+  const OutboxCounts& counts() const override { return outbox_.counts(); }
+  std::size_t bytes() const override { return outbox_.bytes(); }
   void drain(std::chrono::milliseconds within, std::function<void()> done) override;
 
  private:
   enum class Wrote { all, nothing_more_now, failed };
 
   void pump();
-  Wrote write_front();
-  void drop_oldest_windows();
-  void settle_front(std::uint64_t OutboxCounts::*counter);
+  Wrote write_rest();
   void end_drain();
 
   int fd_;
-  OutboxLimits limits_;
-  OutboxCounts counts_;
-  std::list<Payload> queue_;
-  std::size_t bytes_ = 0;
-  std::size_t written_ = 0;  // bytes of the front
+  Outbox outbox_;
+  const Payload* front_ = nullptr;  // in flight: a part of it may be written
+  std::size_t written_ = 0;         // bytes of it
   uv::Timer again_;
   uv::Timer deadline_;
   std::function<void()> drained_;

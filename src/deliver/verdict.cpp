@@ -92,10 +92,10 @@ std::string_view version_number(std::string_view version) {
   return digit == std::string_view::npos ? std::string_view() : version.substr(digit);
 }
 
-/// Whether the server names a version that does not speak the API of 1.x (0.9 is its first).
+/// Whether the server names a version, and not one of the API that tallyd speaks.
 bool is_other_version(const Response& response) {
-  const std::string_view number = version_number(response.influxdb_version);
-  return !number.empty() && !number.starts_with("1.") && !number.starts_with("0.9");
+  return !version_number(response.influxdb_version).empty() &&
+         !speaks_api_1(response.influxdb_version);
 }
 
 /// What to do when the write API is not where we looked for it, by the version the server names.
@@ -358,6 +358,11 @@ Verdict judge_unexpected(const Case& c) {
 }
 
 }  // namespace
+
+bool speaks_api_1(std::string_view version) {
+  const std::string_view number = version_number(version);
+  return number.starts_with("1.") || number.starts_with("0.9");
+}
 
 Verdict judge(const Response& response, const Payload& payload, const Destination& destination) {
   if (!response.transport_error.empty()) return judge_no_answer(response, destination);

@@ -85,13 +85,6 @@ std::string why_not_bound(const ListenAddress& literal, int error) {
   }
 }
 
-// Not of an address that was typed: that one is a mistake to be told.
-bool lacks_ipv6(const ListenAddress& literal, int error) {
-  const bool is_v6 = literal.host.find(':') != std::string::npos;
-  const bool is_every_hosts = literal.host == "::1" || literal.host == "::";
-  return (is_v6 && error == EAFNOSUPPORT) || (is_every_hosts && error == EADDRNOTAVAIL);
-}
-
 }  // namespace
 
 Result<UdpSocket> UdpSocket::open(const ListenAddress& literal, const Options& options) {
@@ -156,6 +149,12 @@ std::vector<ListenAddress> literals_of(const ListenAddress& address) {
   if (address.host == "localhost") return {{"127.0.0.1", address.port}, {"::1", address.port}};
   if (address.host == "*") return {{"0.0.0.0", address.port}, {"::", address.port}};
   return {address};
+}
+
+bool lacks_ipv6(const ListenAddress& literal, int error) {
+  const bool is_v6 = literal.host.find(':') != std::string::npos;
+  const bool is_every_hosts = literal.host == "::1" || literal.host == "::";
+  return (is_v6 && error == EAFNOSUPPORT) || (is_every_hosts && error == EADDRNOTAVAIL);
 }
 
 Result<std::vector<UdpSocket>> open_sockets(const std::vector<ListenAddress>& addresses,

@@ -58,7 +58,12 @@ class UdpSocket {
 /// v6.
 std::vector<ListenAddress> literals_of(const ListenAddress& address);
 
-/// Opens one socket for each address. An IPv6 literal on a machine without IPv6 is left out and
+/// Whether `error` (errno of `open`) only says that this machine has no IPv6: any IPv6 literal
+/// whose family is unknown, or ::1 and :: that are missing. An address that was typed and is
+/// missing is a mistake.
+bool lacks_ipv6(const ListenAddress& literal, int error);
+
+/// Opens one socket for each address. One that `lacks_ipv6` is left out and
 /// named in `warnings`, as long as another socket is open.
 Result<std::vector<UdpSocket>> open_sockets(const std::vector<ListenAddress>& addresses,
                                             const UdpSocket::Options& options,
