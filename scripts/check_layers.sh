@@ -11,12 +11,12 @@ set -euo pipefail
 std='<[a-z_0-9]+>|<experimental/simd>'
 contracts='"tally/[a-z_]+\.hpp"'
 own='"[a-z_]+\.hpp"'
-posix='<((arpa|net|netinet|sys|linux)/[a-z_]+|errno|fcntl|netdb|poll|pthread|sched|signal|unistd)\.h>'
+posix='<((arpa|net|netinet|sys|linux)/[a-z_]+|errno|fcntl|grp|netdb|poll|pthread|pwd|sched|signal|unistd)\.h>'
 pure="$std|$contracts|$own|<fmt/[a-z]+\.h>"
 shell="$pure|$posix|\"uv/[a-z_]+\.hpp\"|<spdlog/.*>"
 layers=(
   "include/tally/.*                 $std|$contracts"
-  "src/base/.*                      $pure|\"base/.*\""
+  "src/base/.*                      $pure|\"base/.*\"|<arpa/inet\.h>"  # inet_pton: text to bytes
   "src/parse/.*                     $pure|\"parse/.*\"|<[a-z]+intrin\.h>"
   "src/aggregate/.*                 $pure|\"aggregate/.*\"|<xxhash\.h>|<boost/unordered/unordered_flat_map\.hpp>"
   "src/flush/.*                     $pure|\"flush/.*\""

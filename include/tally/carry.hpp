@@ -30,6 +30,11 @@ class Carry {
   /// The snapshot views `window` and this object until either changes.
   Snapshot close(const Table& window, const Span& span);
 
+  /// The same in slices, so that a large window need not be turned into numbers all at once: the
+  /// series [begin, end) of the window; and at the end, once, the idle gauges.
+  Snapshot close_slice(const Table& window, const Span& span, std::size_t begin, std::size_t end);
+  void close_idle(Snapshot& snapshot);
+
   /// Gauges that came when `gauges_max` were carried already (total).
   std::uint64_t gauges_not_carried() const { return gauges_not_carried_; }
   /// Sets and distributions that were written as estimates (total), and gauges that expired.
@@ -47,7 +52,6 @@ class Carry {
   };
   void close_timer(std::string_view key, const Distribution& values, Snapshot& snapshot);
   void close_gauge(std::string_view key, const Gauge& gauge, Snapshot& snapshot);
-  void write_idle_gauges(Snapshot& snapshot);
 
   CarryRules rules_;
   std::map<std::string, Held, std::less<>> gauges_;  // node-based: snapshots view the keys

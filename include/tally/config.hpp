@@ -11,12 +11,14 @@
 #include <vector>
 
 #include "tally/parse.hpp"
+#include "tally/peer.hpp"
 #include "tally/result.hpp"
 #include "tally/series.hpp"
 
 namespace tally {
 
-/// A UDP address to listen on: "127.0.0.1:8125", "[::1]:8125", "localhost:8125" (both loopbacks),
+/// A UDP or TCP address to listen on: "127.0.0.1:8125", "[::1]:8125", "localhost:8125" (both
+/// loopbacks),
 /// "*:8125" or ":8125" (all addresses, v4 and v6).
 struct ListenAddress {
   std::string host;  ///< an IP literal, "localhost" or "*"
@@ -36,6 +38,13 @@ struct Config {
 
   struct Listen {
     std::vector<ListenAddress> udp = {{"127.0.0.1", 8125}, {"::1", 8125}};
+    std::vector<ListenAddress> tcp;
+    std::vector<std::string> unixgram;  ///< paths of datagram sockets; "@name" is abstract
+    std::vector<std::string> unix_stream;
+    std::uint32_t unix_mode = 0660;  ///< of the sockets' files
+    std::string unix_owner;          ///< "user", "user:group" or ":group"; "" is ours
+    std::vector<Network> allow;      ///< who may send by UDP and TCP; empty: all
+    std::chrono::milliseconds idle_timeout = std::chrono::minutes(10);  ///< of connections
     std::uint64_t receive_buffer = 32 << 20;  ///< bytes, asked of the kernel
     std::uint32_t workers = 1;                ///< receive threads, 1 .. 64
     friend bool operator==(const Listen&, const Listen&) = default;
@@ -43,10 +52,14 @@ struct Config {
 
   struct Limits {
     std::uint64_t series = 1'000'000;
-    LineLimits line;  ///< name_bytes, tag_bytes, tags
     std::uint64_t set_members = 4096;
+    std::uint64_t connections = 1024;                            ///< of streams, over all listeners
+    std::chrono::milliseconds lateness = std::chrono::hours(1);  ///< of samples with `|T`
     friend bool operator==(const Limits&, const Limits&) = default;
   } limits;
+
+  /// [dialects], [names], and of [limits] name_bytes, tag_bytes and tags.
+  ParseRules parse;
 
   struct Gauges {
     std::chrono::milliseconds ttl = std::chrono::hours(1);  ///< 0 is for ever

@@ -29,8 +29,9 @@ struct PayloadLimits {
 /// `x.distribution`, `x.gauge` with `value`, `x.set` with `count`.
 ///
 /// One snapshot entry is one line is one point. All fields are floats. Stamps are in whole seconds
-/// if span.start and span.interval are, else in milliseconds. A field that is not finite is left
-/// out. Payloads are in order and not empty; their ids are 0.
+/// if span.start and span.interval are, else in milliseconds; a series with a second of its own is
+/// stamped within that second, in payloads of nanoseconds behind the others. A field that is not
+/// finite is left out. Payloads are in order and not empty; their ids are 0.
 std::vector<Payload> encode_influx(const Snapshot& snapshot, const Naming& naming,
                                    const PayloadLimits& limits = {});
 

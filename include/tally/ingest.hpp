@@ -1,6 +1,10 @@
 #pragma once
-// A datagram into the table: parse, add, count. The one function between receive and aggregate.
+// Bytes into the table: cut, read, add, count. All that stands between receive and aggregate.
 
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -9,17 +13,42 @@
 
 #include "tally/ledger.hpp"
 #include "tally/parse.hpp"
+#include "tally/peer.hpp"
+#include "tally/refused.hpp"
 #include "tally/sample.hpp"
+#include "tally/scan.hpp"
 #include "tally/table.hpp"
 #include "tally/time.hpp"
 
 namespace tally {
 
-/// The first line that was refused in a window, kept for the log: a number alone helps no one.
-struct RefusedExample {
-  Reason reason;
-  std::string line;  ///< foreign bytes, at most 200 of them: quote() before showing
+/// How bytes came in.
+struct Arrival {
+  std::uint32_t listener = 0;  ///< index in the daemon's list of listeners
+  Peer peer;
+  Instant now{};
+  WallTime wall{};  ///< the same moment; only senders' times are held against it
 };
+
+/// What is taken, and where it belongs.
+struct IngestRules {
+  ParseRules parse;
+  std::chrono::milliseconds lateness = std::chrono::hours(1);  ///< of `|T` before the open window
+};
+
+/// How far a sender's clock may be ahead of ours.
+inline constexpr std::chrono::seconds ahead_max{60};
+
+/// What a sender's own time (`|T`) means for its sample.
+enum class Timing : std::uint8_t {
+  on_time,  ///< counts in the open window
+  late,     ///< before the open window: a point of its own, in the second that it names
+  ignored,  ///< too long ago, or yet to come: counts in the open window, as if it had no time
+};
+
+/// Tells which, for a window that began at `opened`. REQUIRES: `time` is not 0.
+Timing timing_of(std::int64_t time, WallTime now, WallTime opened,
+                 std::chrono::milliseconds lateness);
 
 /// An event or a service check as it came: what it says is read again when it is written.
 struct HeardNotice {
@@ -34,18 +63,68 @@ inline constexpr std::size_t notices_max = 10'000;
 
 /// What one receive thread gathers in one window and then hands over whole.
 struct Gathered {
-  explicit Gathered(Table empty) : table(std::move(empty)) {}
+  /// `opened` is when the window was opened: older times of senders are late.
+  Gathered(Table empty, std::size_t listeners, WallTime opened)
+      : table(std::move(empty)), counts(listeners), window_start(opened) {}
 
   Table table;
-  IngestCounts counts;
+  std::vector<IngestCounts> counts;  ///< one a listener
+  WallTime window_start;
   std::vector<HeardNotice> notices;
   std::size_t notice_bytes = 0;
-  std::optional<RefusedExample> refused_example;
+  RefusedRing refused;
+
+  IngestCounts total() const;
+  /// Adds what another thread gathered in the same window. `other` keeps only its empty table.
+  void merge(Gathered& other);
 };
 
-/// Adds all that a datagram holds to `gathered`. A truncated datagram is taken up to its last whole
-/// line; the rest of it is one refused line. `scratch` is reused from call to call.
-void ingest(std::string_view datagram, bool is_truncated, const LineLimits& limits, Instant now,
-            Batch& scratch, Gathered& gathered);
+/// From bytes to the table: cuts lines, reads them, adds them up, counts. One per receive thread;
+/// holds scratch memory, so that a packet costs no allocation.
+///
+/// Nearly all lines are simple (scan.hpp) and their series is known: these never meet the parser.
+/// The others go through `parse_datagram`, one by one and in their place, and what it makes of them
+/// is the rule for both.
+///
+/// A sample with a time of its own (`|T`) that lies before the open window is a series of its own:
+/// it is written as a point inside the second that it names. Beyond `lateness`, or more than
+/// `ahead_max` ahead, a sender's clock is not believed: the sample counts when it arrives.
+class Ingestor {
+ public:
+  /// `rules` must outlive the ingestor.
+  explicit Ingestor(const IngestRules& rules) : rules_(rules), scanner_(rules.parse) {}
+
+  /// Adds whole lines, as a stream has them.
+  void add(std::string_view text, const Arrival& arrival, Gathered& gathered);
+
+  /// Adds a datagram. A truncated one is taken up to its last whole line; the rest of it is one
+  /// refused line.
+  void add_datagram(std::string_view datagram, bool is_truncated, const Arrival& arrival,
+                    Gathered& gathered);
+
+  /// Counts and remembers a line that was refused before it was parsed.
+  static void refuse(Reason reason, std::string_view line, const Arrival& arrival,
+                     Gathered& gathered);
+
+  /// Whether a text is one line that the parser takes.
+  bool is_line(std::string_view text);
+
+ private:
+  // So many lines are read, then looked up, then added: enough that what was asked of the memory
+  // has come, few enough to stay in the nearest cache.
+  static constexpr std::size_t lines_at_once = 32;
+
+  void look_up(std::size_t count, const Table& table);
+  void add_simple(const ScannedLine& line, std::uint64_t hash, const Arrival& arrival,
+                  Gathered& gathered);
+  void add_parsed(std::string_view text, const Arrival& arrival, Gathered& gathered);
+  std::optional<Reason> add_line(const Line& line, const Arrival& arrival, Gathered& gathered);
+
+  const IngestRules& rules_;
+  Scanner scanner_;
+  std::array<ScannedLine, lines_at_once> lines_{};
+  std::array<std::uint64_t, lines_at_once> hashes_{};
+  Batch batch_;
+};
 
 }  // namespace tally

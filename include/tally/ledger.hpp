@@ -3,26 +3,45 @@
 
 #include <array>
 #include <cstdint>
+#include <vector>
 
 #include "tally/outbox.hpp"
 #include "tally/sample.hpp"
 
 namespace tally {
 
-/// What one receive thread saw in one window. Lives beside the window's Table and is mailed with
-/// it, so no counter is shared between threads.
+/// What became of the connections of a stream listener.
+struct ConnectionCounts {
+  std::uint64_t accepted = 0;
+  std::uint64_t denied = 0;      ///< listen.allow does not name the peer
+  std::uint64_t refused = 0;     ///< limits.connections were open, or no descriptor was left
+  std::uint64_t idle = 0;        ///< hung up on after listen.idle_timeout of silence
+  std::uint64_t not_statsd = 0;  ///< hung up on: HTTP or TLS
+  std::uint64_t broken = 0;      ///< hung up on: a frame's length over the limit
+  std::uint64_t bytes = 0;       ///< read
+
+  ConnectionCounts& operator+=(const ConnectionCounts& other);
+  friend bool operator==(const ConnectionCounts&, const ConnectionCounts&) = default;
+};
+
+/// What one listener of one receive thread saw in one window. Lives beside the window's Table and
+/// is mailed with it, so no counter is shared between threads.
 struct IngestCounts {
-  std::uint64_t datagrams = 0;  ///< received, empty and truncated ones included
-  std::uint64_t bytes = 0;
+  std::uint64_t datagrams = 0;     ///< received; empty, truncated and denied ones included
+  std::uint64_t bytes = 0;         ///< of datagrams
   std::uint64_t kernel_drops = 0;  ///< by SO_MEMINFO: exact
   std::uint64_t datagrams_empty = 0;
   std::uint64_t datagrams_truncated = 0;
-  std::uint64_t lines = 0;  ///< not empty
+  std::uint64_t datagrams_denied = 0;  ///< listen.allow does not name the sender: not read
+  std::uint64_t lines = 0;             ///< not empty
   std::uint64_t lines_accepted = 0;
   std::array<std::uint64_t, reason_count> lines_refused{};
   std::uint64_t samples = 0;  ///< added to a table
   std::uint64_t fields_skipped = 0;
+  std::uint64_t samples_late = 0;    ///< of `samples`: points of their own, by their sender's time
+  std::uint64_t times_ignored = 0;   ///< of `samples`: limits.lateness ago, or ahead of our clock
   std::uint64_t receive_errors = 0;  ///< recvmmsg failed for another reason than EAGAIN or EINTR
+  ConnectionCounts connections;
 
   IngestCounts& operator+=(const IngestCounts& other);
   std::uint64_t refused() const;
@@ -36,7 +55,8 @@ struct IngestCounts {
 ///     lines          = accepted + refused (by reason)
 ///     points flushed = written + queued + dropped (by reason)
 struct Ledger {
-  IngestCounts ingest;
+  IngestCounts ingest;                    ///< over all listeners
+  std::vector<IngestCounts> by_listener;  ///< in the order of the daemon's list
   std::uint64_t windows = 0;
   std::uint64_t windows_late = 0;  ///< a worker did not answer in time; its table came later
   std::uint64_t points_flushed = 0;
@@ -49,8 +69,12 @@ struct Ledger {
   bool balances() const {
     return ingest.balances() && points_flushed == outbox.pushed && outbox.balances();
   }
+  /// Adds a window's counts, one a listener.
+  void add(const std::vector<IngestCounts>& window);
   /// Everything that is gone: datagrams, lines and points.
-  std::uint64_t lost() const { return ingest.kernel_drops + ingest.refused() + outbox.dropped(); }
+  std::uint64_t lost() const {
+    return ingest.kernel_drops + ingest.datagrams_denied + ingest.refused() + outbox.dropped();
+  }
 };
 
 }  // namespace tally

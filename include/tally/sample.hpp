@@ -50,7 +50,7 @@ struct Tag {
   friend bool operator==(const Tag&, const Tag&) = default;
 };
 
-/// One value of one series. Views point into the datagram.
+/// One value of one series. Views point into the datagram or into Batch::owned_texts.
 struct Sample {
   Kind kind = Kind::counter;
   bool is_delta = false;        ///< a gauge with a sign: `+3` and `-3` move it, `3` sets it
@@ -60,6 +60,10 @@ struct Sample {
   double value = 0;         ///< finite; unused by a set. The unit is the sender's (ms for timers)
   double rate = 1;          ///< 1e-6 .. 1; one sample stands for 1/rate. Always 1 for gauge and set
   std::string_view member;  ///< what a set counts; not empty
+  /// When the sender says it was (`|T`), in seconds since 1970, up to 18 digits; 0 if it does not
+  /// say. Of several in a line the last holds for all of it. Always 0 with `is_delta`: what is
+  /// moved has no base in the past.
+  std::int64_t time = 0;
   std::uint32_t notice = 0;  ///< of an event or a service check: Batch::notices[notice]
 };
 
@@ -89,6 +93,7 @@ enum class Reason : std::uint8_t {
   bad_rate,         ///< not a number in (0, 1], below 1e-6, given twice, or without its '@'
   bad_timestamp,    ///< `|T` without whole seconds behind it
   unknown_type,     ///< none of c g ms s h d
+  dialect_off,      ///< fine, but [dialects] says that it is not wanted
   bad_notice,       ///< an event `_e{` or a service check `_sc|` that is not as DogStatsD writes it
   invalid_utf8,     ///< name or tag: InfluxDB fails the request, some builds the shard, over it
   reserved_name,    ///< `tallyd.*` is where tallyd's own series live
@@ -97,11 +102,12 @@ enum class Reason : std::uint8_t {
   too_many_tags,    ///< limits.tags
   series_too_long,  ///< name and tags together over 4,096 bytes
   truncated,        ///< the end of a datagram larger than the receive buffer
+  line_too_long,    ///< of a stream: no line end within 64 KiB
   series_limit,     ///< limits.series: known series go on, this one is new
   overflow,         ///< the sum would leave the range of a double
   notice_limit,     ///< 10,000 events and service checks in one window
 };
-inline constexpr std::size_t reason_count = 18;
+inline constexpr std::size_t reason_count = 20;
 
 /// The reason's name as users see it in logs, JSON and tags: "bad_value" and so on.
 std::string_view to_string(Reason reason);
@@ -128,8 +134,10 @@ struct Batch {
   std::vector<Notice> notices;
   std::vector<Line> lines;
   std::vector<Refusal> refused;
-  std::uint32_t fields_skipped = 0;      ///< unknown `|x` fields of taken lines
-  std::deque<std::string> joined_names;  ///< names that tags stood in the middle of: `a.[k=v]b`
+  std::uint32_t fields_skipped = 0;  ///< unknown `|x` fields of taken lines
+  /// Names and tags that do not stand in the datagram like this: a name around tags, `a.[k=v]b`,
+  /// and what names.sanitize changed.
+  std::deque<std::string> owned_texts;
 
   void clear();
   std::span<const Tag> tags_of(const Sample& sample) const {

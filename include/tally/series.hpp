@@ -5,6 +5,7 @@
 // or merge is settled here, before values are added up: two lines that would end in one point must
 // meet in one sum, never overwrite each other at the database.
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -33,11 +34,12 @@ struct StaticTag {
 /// Builds keys. Holds scratch memory so that building allocates nothing in the long run; one per
 /// thread.
 ///
-/// The key: one byte of kind, the name, then for each tag 0x00 key 0x01 value. Tags are sorted by
+/// The key: one byte of kind, the name, then for each tag 0x00 key 0x01 value, and where a sample
+/// belongs to a second of its own 0x02 and that second in decimal digits. Tags are sorted by
 /// key and unique (the last one wins), and:
 ///   - bytes below 0x20, 0x7f and '\' become '_' (a terminal or a log is a database's reader too,
 ///     and influxd cannot escape a backslash); a name's leading '#' becomes '_', or the line would
-///     be a comment. So 0x00 and 0x01 cannot occur in a part and the key is unambiguous
+///     be a comment. So 0x00, 0x01 and 0x02 cannot occur in a part and the key is unambiguous
 ///   - a tag without a key or with an empty value is left out: InfluxDB refuses it
 ///   - a bare tag gets the value "true"
 ///   - a tag named `time`, as InfluxQL names the parts of a series (`_name`, `_tagKey`,
@@ -51,8 +53,10 @@ class SeriesKeyBuilder {
   /// `static_tags` must outlive the builder.
   explicit SeriesKeyBuilder(std::span<const StaticTag> static_tags) : static_tags_(static_tags) {}
 
-  /// The key of a sample. Valid until the next call. Never empty.
-  std::string_view build(Kind kind, std::string_view name, std::span<const Tag> tags);
+  /// The key of a sample. Valid until the next call. Never empty. `time` in seconds since 1970
+  /// makes a series of that second; 0 is the window's.
+  std::string_view build(Kind kind, std::string_view name, std::span<const Tag> tags,
+                         std::int64_t time = 0);
 
  private:
   // A cleaned tag: where its key and value stand in text_.
@@ -80,7 +84,13 @@ struct Series {
   Kind kind;
   std::string_view name;
   std::vector<TagView> tags;  ///< sorted by key, unique
+  std::int64_t time = 0;      ///< seconds since 1970; 0: the window's
+
+  friend bool operator==(const Series&, const Series&) = default;
 };
+
+/// The second that a key belongs to; 0 if that is the window's.
+std::int64_t time_of_series_key(std::string_view key);
 
 /// Takes apart what `SeriesKeyBuilder` built. REQUIRES: `key` came from there.
 Series split_series_key(std::string_view key);

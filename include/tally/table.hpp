@@ -4,10 +4,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <variant>
-#include <vector>
 
 #include "tally/distribution.hpp"
 #include "tally/member_set.hpp"
@@ -27,12 +27,11 @@ struct Counter {
 struct Gauge {
   double value = 0;  ///< the value if `is_set`, else the sum of deltas
   bool is_set = false;
-  Instant set_at{};  ///< when it was set; decides between tables of several workers
+  Instant set_at{};  ///< when it was set, to 1 ms; decides between tables of several workers
 };
 
 /// What a window knows of one series.
-using Aggregate =
-    std::variant<Counter, Gauge, std::unique_ptr<Distribution>, std::unique_ptr<MemberSet>>;
+using Aggregate = std::variant<Counter, Gauge, const Distribution*, const MemberSet*>;
 
 /// What became of a sample.
 enum class Added : std::uint8_t {
@@ -50,7 +49,21 @@ struct TableRules {
   std::vector<StaticTag> static_tags;
 };
 
+/// A series as a line spells it, before its name and tags were looked at. Many spellings can be one
+/// series: `a:1|c|#x:1,y:2` and `a:1|c|#y:2,x:1`.
+struct Spelling {
+  Kind kind;
+  std::string_view name;
+  std::string_view tags;  ///< what stands behind `|#`
+  std::uint64_t hash;     ///< `Table::hash_of` the others
+};
+
 /// Samples by series. `add` is O(1) whatever the sample's rate.
+///
+/// There are two ways in. `add` takes a parsed sample, builds the key of its series and looks it
+/// up. `add_known` looks a spelling up that was parsed before in this window, and so saves parsing
+/// and building; a caller with many lines prefetches for all of them first, so that a table of a
+/// million series costs its cache misses side by side.
 class Table {
  public:
   /// `rules` must outlive the table.
@@ -59,9 +72,28 @@ class Table {
   Table(Table&&) noexcept;
   Table& operator=(Table&&) noexcept;
 
-  /// Adds one sample. `tags` are the sample's own; `now` orders the gauges of several tables.
+  /// Adds one sample. `tags` are the sample's own; `now` orders the gauges of several tables. A
+  /// sample with a `time` goes into a series of that second.
   /// REQUIRES: the sample is no event and no service check.
   Added add(const Sample& sample, std::span<const Tag> tags, Instant now);
+
+  std::uint64_t hash_of(Kind kind, std::string_view name, std::string_view tags) const;
+  /// Asks the memory for what `add_known` reads first; and, when that had time to arrive, for what
+  /// it reads next.
+  void prefetch_slot(std::uint64_t hash) const;
+  void prefetch_series(std::uint64_t hash) const;
+
+  /// Adds a sample's value (its name and tags are not read) to the series of a spelling. None if
+  /// the spelling is not known.
+  std::optional<Added> add_known(const Spelling& spelling, const Sample& sample, Instant now);
+
+  /// As `add` for a spelling without tags whose name `is_plain_name`, and which is then known.
+  /// REQUIRES: `add_known` did not know it.
+  Added add_plain(const Spelling& spelling, const Sample& sample, Instant now);
+
+  /// Makes a spelling known: it is the series of this sample, which was added just now. Does
+  /// nothing when there are as many spellings as series are allowed.
+  void learn(const Spelling& spelling, const Sample& sample, std::span<const Tag> tags);
 
   /// Adds all that `other` heard, as if every sample had come here: commutative, associative, an
   /// empty table is neutral. Of a gauge set in both the later one stays, and a set beats deltas.
@@ -71,8 +103,12 @@ class Table {
   std::size_t size() const;  ///< series
   bool empty() const { return size() == 0; }
 
-  /// Forgets everything and keeps the memory for the next window.
+  /// Forgets everything and keeps memory for the next window.
   void clear();
+
+  /// Gives back the memory of the first `count` series, in steps of some thousands. What they were
+  /// must not be asked for any more; the table can only be cleared or destroyed.
+  void release_first(std::size_t count);
 
   /// One series and what was heard of it. The key is one of `SeriesKeyBuilder`.
   struct Entry {
@@ -80,12 +116,51 @@ class Table {
     Aggregate aggregate;
   };
 
-  /// All series, in the order of their first sample. Valid until the table changes.
-  std::span<const Entry> entries() const;
+  /// The series by the order of their first sample, `index` below `size`. Views are valid until the
+  /// table changes.
+  Entry entry(std::size_t index) const;
+
+  /// All series, for a loop.
+  class Entries;
+  Entries entries() const;
 
  private:
-  struct Impl;  // keeps the hash map's library out of this header
+  struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+/// A table's series as a range.
+class Table::Entries {
+ public:
+  explicit Entries(const Table& table) : table_(table) {}
+
+  class Iterator {
+   public:
+    Iterator(const Table& table, std::size_t at) : table_(&table), at_(at) {}
+    Entry operator*() const { return table_->entry(at_); }
+    Iterator& operator++() {
+      ++at_;
+      return *this;
+    }
+    bool operator==(const Iterator& other) const { return at_ == other.at_; }
+
+   private:
+    const Table* table_;
+    std::size_t at_;
+  };
+
+  Iterator begin() const { return {table_, 0}; }
+  Iterator end() const { return {table_, table_.size()}; }
+  std::size_t size() const { return table_.size(); }
+  Entry operator[](std::size_t index) const { return table_.entry(index); }
+  bool empty() const { return table_.empty(); }
+
+ private:
+  const Table& table_;
+};
+
+inline Table::Entries Table::entries() const {
+  return Entries(*this);
+}
 
 }  // namespace tally

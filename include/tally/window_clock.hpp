@@ -22,6 +22,9 @@ class WindowClock {
  public:
   WindowClock(std::chrono::milliseconds interval, WallTime now);
 
+  /// When the open window began.
+  WallTime opened() const { return open_; }
+
   /// How long until the open window ends by the wall clock: above zero, at most 1.1 intervals.
   std::chrono::milliseconds until_boundary(WallTime now) const;
 

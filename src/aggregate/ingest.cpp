@@ -1,49 +1,27 @@
 #include "tally/ingest.hpp"
 
+#include <algorithm>
+#include <iterator>
+#include <optional>
+#include <utility>
+
 namespace tally {
 namespace {
 
-constexpr std::size_t example_bytes_max = 200;
-
-void count_refused(Reason reason, std::string_view line, Gathered& gathered) {
-  ++gathered.counts.lines_refused[static_cast<std::size_t>(reason)];
-  if (!gathered.refused_example) {
-    gathered.refused_example =
-        RefusedExample{reason, std::string(line.substr(0, example_bytes_max))};
-  }
+void count_refused(const Refusal& refusal, const Arrival& arrival, Gathered& gathered) {
+  IngestCounts& counts = gathered.counts[arrival.listener];
+  ++counts.lines_refused[static_cast<std::size_t>(refusal.reason)];
+  gathered.refused.add(refusal, arrival.listener, arrival.peer, arrival.now);
 }
 
-std::optional<Reason> add_notice(const Line& line, Instant now, Gathered& gathered) {
+std::optional<Reason> add_notice(const Line& line, const Arrival& arrival, Gathered& gathered) {
   const bool is_full = gathered.notices.size() >= notices_max ||
                        gathered.notice_bytes + line.text.size() > notice_bytes_max;
   if (is_full) return Reason::notice_limit;
-  gathered.notices.push_back({std::string(line.text), now});
+  gathered.notices.push_back({std::string(line.text), arrival.now});
   gathered.notice_bytes += line.text.size();
-  ++gathered.counts.samples;
+  ++gathered.counts[arrival.listener].samples;
   return std::nullopt;
-}
-
-// Adds the samples of one line. A line of which any sample is refused counts as refused.
-std::optional<Reason> add_line(const Line& line, const Batch& batch, Instant now,
-                               Gathered& gathered) {
-  if (is_notice(batch.samples[line.first].kind)) return add_notice(line, now, gathered);
-  std::optional<Reason> refused;
-  for (std::uint32_t i = line.first; i < line.first + line.count; ++i) {
-    const Sample& sample = batch.samples[i];
-    switch (gathered.table.add(sample, batch.tags_of(sample), now)) {
-      case Added::created:
-      case Added::updated:
-        ++gathered.counts.samples;
-        break;
-      case Added::series_limit:
-        refused = Reason::series_limit;
-        break;
-      case Added::overflow:
-        refused = Reason::overflow;
-        break;
-    }
-  }
-  return refused;
 }
 
 // The end of a datagram that was cut is no line: `x:123` read as `x:12` would be a wrong number.
@@ -55,33 +33,157 @@ std::string_view cut_tail(std::string_view& datagram) {
   return tail;
 }
 
+std::optional<Reason> reason_of(Added added) {
+  if (added == Added::series_limit) return Reason::series_limit;
+  if (added == Added::overflow) return Reason::overflow;
+  return std::nullopt;
+}
+
 }  // namespace
 
-void ingest(std::string_view datagram, bool is_truncated, const LineLimits& limits, Instant now,
-            Batch& scratch, Gathered& gathered) {
-  IngestCounts& counts = gathered.counts;
+Timing timing_of(std::int64_t time, WallTime now, WallTime opened,
+                 std::chrono::milliseconds lateness) {
+  using std::chrono::seconds;
+  const std::int64_t now_seconds = std::chrono::floor<seconds>(now).time_since_epoch().count();
+  if (time > now_seconds + ahead_max.count()) return Timing::ignored;
+  // It names a whole second: that must have ended before the window for the sample to be late.
+  if (time >= std::chrono::floor<seconds>(opened).time_since_epoch().count())
+    return Timing::on_time;
+  const bool is_too_late = time < now_seconds - std::chrono::ceil<seconds>(lateness).count();
+  return is_too_late ? Timing::ignored : Timing::late;
+}
+
+void Ingestor::add(std::string_view text, const Arrival& arrival, Gathered& gathered) {
+  scanner_.start(text);
+  while (const std::size_t count = scanner_.next(lines_)) {
+    look_up(count, gathered.table);
+    for (std::size_t i = 0; i < count; ++i) {
+      if (lines_[i].is_simple) {
+        add_simple(lines_[i], hashes_[i], arrival, gathered);
+      } else {
+        add_parsed(lines_[i].text, arrival, gathered);
+      }
+    }
+  }
+}
+
+// Two turns, so that all slots are under way before the first is needed, and then all series.
+void Ingestor::look_up(std::size_t count, const Table& table) {
+  for (std::size_t i = 0; i < count; ++i) {
+    const ScannedLine& line = lines_[i];
+    if (!line.is_simple) continue;
+    hashes_[i] = table.hash_of(line.sample.kind, line.sample.name, line.tags);
+    table.prefetch_slot(hashes_[i]);
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    if (lines_[i].is_simple) table.prefetch_series(hashes_[i]);
+  }
+}
+
+void Ingestor::add_simple(const ScannedLine& line, std::uint64_t hash, const Arrival& arrival,
+                          Gathered& gathered) {
+  const Sample& sample = line.sample;
+  const Spelling spelling{
+      .kind = sample.kind, .name = sample.name, .tags = line.tags, .hash = hash};
+  std::optional<Added> added = gathered.table.add_known(spelling, sample, arrival.now);
+  if (!added && line.tags.empty() && is_plain_name(sample.name, rules_.parse))
+    added = gathered.table.add_plain(spelling, sample, arrival.now);
+  if (!added) {
+    add_parsed(line.text, arrival, gathered);
+    const bool is_taken = batch_.samples.size() == 1 && batch_.refused.empty();
+    if (is_taken && batch_.samples[0].time == 0)
+      gathered.table.learn(spelling, batch_.samples[0], batch_.tags_of(batch_.samples[0]));
+    return;
+  }
+  IngestCounts& counts = gathered.counts[arrival.listener];
+  ++counts.lines;
+  if (const auto reason = reason_of(*added)) {
+    count_refused({*reason, 0, line.text}, arrival, gathered);
+    return;
+  }
+  ++counts.lines_accepted;
+  ++counts.samples;
+}
+
+// One line the general way. `batch_` then holds what it was.
+void Ingestor::add_parsed(std::string_view text, const Arrival& arrival, Gathered& gathered) {
+  batch_.clear();
+  parse_line(text, rules_.parse, batch_);
+  IngestCounts& counts = gathered.counts[arrival.listener];
+  counts.lines += batch_.lines.size() + batch_.refused.size();
+  counts.fields_skipped += batch_.fields_skipped;
+  for (const Refusal& refusal : batch_.refused) count_refused(refusal, arrival, gathered);
+  for (const Line& line : batch_.lines) {
+    if (const auto reason = add_line(line, arrival, gathered)) {
+      count_refused({*reason, 0, line.text}, arrival, gathered);
+    } else {
+      ++counts.lines_accepted;
+    }
+  }
+}
+
+// Adds the samples of one line. A line of which any sample is refused counts as refused.
+std::optional<Reason> Ingestor::add_line(const Line& line, const Arrival& arrival,
+                                         Gathered& gathered) {
+  if (is_notice(batch_.samples[line.first].kind)) return add_notice(line, arrival, gathered);
+  IngestCounts& counts = gathered.counts[arrival.listener];
+  std::optional<Reason> refused;
+  for (std::uint32_t i = line.first; i < line.first + line.count; ++i) {
+    Sample& sample = batch_.samples[i];
+    const Timing timing = sample.time == 0 ? Timing::on_time
+                                           : timing_of(sample.time, arrival.wall,
+                                                       gathered.window_start, rules_.lateness);
+    if (timing != Timing::late) sample.time = 0;
+    const Added added = gathered.table.add(sample, batch_.tags_of(sample), arrival.now);
+    if (const auto reason = reason_of(added)) {
+      refused = reason;
+      continue;
+    }
+    ++counts.samples;
+    counts.samples_late += timing == Timing::late;
+    counts.times_ignored += timing == Timing::ignored;
+  }
+  return refused;
+}
+
+void Ingestor::add_datagram(std::string_view datagram, bool is_truncated, const Arrival& arrival,
+                            Gathered& gathered) {
+  IngestCounts& counts = gathered.counts[arrival.listener];
   ++counts.datagrams;
   counts.bytes += datagram.size();
   counts.datagrams_empty += datagram.empty();
   if (is_truncated) {
     ++counts.datagrams_truncated;
-    ++counts.lines;
-    count_refused(Reason::truncated, cut_tail(datagram), gathered);
+    refuse(Reason::truncated, cut_tail(datagram), arrival, gathered);
   }
+  add(datagram, arrival, gathered);
+}
 
-  scratch.clear();
-  parse_datagram(datagram, limits, scratch);
-  counts.lines += scratch.lines.size() + scratch.refused.size();
-  counts.fields_skipped += scratch.fields_skipped;
-  for (const Refusal& refusal : scratch.refused)
-    count_refused(refusal.reason, refusal.line, gathered);
-  for (const Line& line : scratch.lines) {
-    if (const auto reason = add_line(line, scratch, now, gathered)) {
-      count_refused(*reason, line.text, gathered);
-    } else {
-      ++counts.lines_accepted;
-    }
-  }
+void Ingestor::refuse(Reason reason, std::string_view line, const Arrival& arrival,
+                      Gathered& gathered) {
+  ++gathered.counts[arrival.listener].lines;
+  count_refused({reason, static_cast<std::uint32_t>(line.size()), line}, arrival, gathered);
+}
+
+bool Ingestor::is_line(std::string_view text) {
+  batch_.clear();
+  parse_datagram(text, rules_.parse, batch_);
+  return batch_.lines.size() == 1 && batch_.refused.empty();
+}
+
+IngestCounts Gathered::total() const {
+  IngestCounts total;
+  for (const IngestCounts& one : counts) total += one;
+  return total;
+}
+
+void Gathered::merge(Gathered& other) {
+  counts.resize(std::max(counts.size(), other.counts.size()));
+  for (std::size_t i = 0; i < other.counts.size(); ++i) counts[i] += other.counts[i];
+  notices.insert(notices.end(), std::make_move_iterator(other.notices.begin()),
+                 std::make_move_iterator(other.notices.end()));
+  refused.merge(other.refused);
+  table.merge(std::move(other.table));
 }
 
 }  // namespace tally

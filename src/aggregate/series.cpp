@@ -1,12 +1,14 @@
 #include "tally/series.hpp"
 
 #include <algorithm>
+#include <charconv>
 
 namespace tally {
 namespace {
 
 constexpr char tag_mark = '\0';
 constexpr char value_mark = '\1';
+constexpr char time_mark = '\2';
 
 constexpr bool is_unsafe(char c) {
   const auto byte = static_cast<unsigned char>(c);
@@ -52,17 +54,21 @@ bool is_field_name(Kind kind, std::string_view name) {
 }
 
 std::string_view SeriesKeyBuilder::build(Kind kind, std::string_view name,
-                                         std::span<const Tag> tags) {
+                                         std::span<const Tag> tags, std::int64_t time) {
   key_.clear();
   key_.push_back(static_cast<char>(kind));
   append_clean(key_, name);
   if (key_[1] == '#') key_[1] = '_';
-  if (tags.empty()) return key_;
-
-  text_.clear();
-  parts_.clear();
-  for (const Tag& tag : tags) add_tag(kind, tag);
-  append_tags();
+  if (!tags.empty()) {
+    text_.clear();
+    parts_.clear();
+    for (const Tag& tag : tags) add_tag(kind, tag);
+    append_tags();
+  }
+  if (time != 0) {
+    key_.push_back(time_mark);
+    key_ += std::to_string(time);
+  }
   return key_;
 }
 
@@ -105,9 +111,20 @@ bool SeriesKeyBuilder::is_static(const Part& part) const {
   });
 }
 
+std::int64_t time_of_series_key(std::string_view key) {
+  const std::size_t before = key.find_last_not_of("0123456789");
+  // The first byte is the kind, which may look like the mark.
+  if (before == std::string_view::npos || before == 0 || key[before] != time_mark) return 0;
+  std::int64_t time = 0;
+  std::from_chars(key.data() + before + 1, key.data() + key.size(), time);
+  return time;
+}
+
 void split_series_key(std::string_view key, Series& series) {
   series.kind = static_cast<Kind>(key.front());
   series.tags.clear();
+  series.time = time_of_series_key(key);
+  if (series.time != 0) key = key.substr(0, key.rfind(time_mark));
   std::size_t end = key.find(tag_mark, 1);
   series.name = key.substr(1, end - 1);
   while (end != std::string_view::npos) {

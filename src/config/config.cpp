@@ -96,13 +96,14 @@ std::string did_you_mean(std::string_view near) {
 }
 
 /// The key that was probably meant by an unknown one; without a dot, the section.
-std::string_view nearest_key(std::string_view path) {
+std::string_view nearest_key(std::string_view path, bool is_table) {
   const bool is_whole = path.find('.') != std::string_view::npos;
   std::vector<std::string_view> names;
   for (const Key& key : keys()) {
     const std::string_view name = key.info.key;
     const std::size_t dot = name.find('.');
-    if (name.substr(dot + 1) == path) return name;  // the section was forgotten
+    // The section was forgotten. But [influx] is no slip for dialects.influx.
+    if (!is_table && name.substr(dot + 1) == path) return name;
     names.push_back(is_whole ? name : name.substr(0, dot));
   }
   return nearest(path, names);
@@ -229,7 +230,8 @@ Status Loader::apply(const std::string& path, const toml::node& node, const toml
       return error_at(place, fmt::format("{} must be a section: [{}]", path, path));
     return apply_table(*section, path + ".", source);
   } else {
-    return error_at(place, "unknown key " + quote(path, 100) + did_you_mean(nearest_key(path)));
+    return error_at(place, "unknown key " + quote(path, 100) +
+                               did_you_mean(nearest_key(path, node.is_table())));
   }
   if (fault)
     return error_at(fault->where == nullptr ? place : source.place(fault->where->source()),
@@ -259,6 +261,11 @@ Status Loader::check_together() const {
                     fmt::format("gauges.ttl ({}) must be \"0\" or at least flush.interval ({})",
                                 duration_to_string(config.gauges.ttl),
                                 duration_to_string(config.flush.interval)));
+  const Config::Listen& listen = config.listen;
+  if (listen.udp.empty() && listen.tcp.empty() && listen.unixgram.empty() &&
+      listen.unix_stream.empty())
+    return together({"listen.udp", "listen.tcp", "listen.unixgram", "listen.unix"},
+                    "listen names no address and no path: tallyd would receive nothing");
   if (!influxdb.url.empty() && influxdb.database.empty())
     return together({"influxdb.database"},
                     "influxdb.database must name a database; to write to "

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <utility>
@@ -18,7 +19,7 @@ using std::chrono::milliseconds;
 using MaybeFault = std::optional<Fault>;
 
 constexpr std::size_t percentiles_max = 32;
-constexpr std::size_t listen_max = 64;
+constexpr std::size_t list_max = 64;
 constexpr std::size_t static_tags_max = 16;
 
 /// A value as a message may show it.
@@ -135,6 +136,25 @@ Key duration(std::string_view name, std::string_view meaning, Get get, Durations
           }};
 }
 
+/// The words for the values of an enum that counts from 0.
+using TwoWords = std::array<std::string_view, 2>;
+
+template <class Get>
+Key either(std::string_view name, std::string_view meaning, Get get, TwoWords words) {
+  const Read read = [get, words](const toml::node& node, Config& config) -> MaybeFault {
+    const auto* const text = node.as_string();
+    const auto word = text ? std::ranges::find(words, text->get()) : words.end();
+    if (word == words.end())
+      return must_be(fmt::format("\"{}\" or \"{}\"", words[0], words[1]), node);
+    auto& field = get(config);
+    field = static_cast<std::remove_reference_t<decltype(field)>>(word - words.begin());
+    return {};
+  };
+  return {{name, meaning}, read, [get, words](const Config& config) {
+            return toml_string(words[static_cast<std::size_t>(get(config))]);
+          }};
+}
+
 // percentiles
 
 /// What stands behind the 'p' in the field's name: 99.9 -> 999. So 9.9 and 99 would be one field.
@@ -178,9 +198,54 @@ std::string print_percentiles(const Config& config) {
   return fmt::format("[{}]", fmt::join(config.flush.percentiles, ", "));
 }
 
-// listen.udp
+// Lists of strings: one string without brackets is a list of one, which is what one writes in an
+// environment variable.
 
-MaybeFault add_listen(const toml::node& node, std::vector<ListenAddress>& addresses) {
+std::string shown_as(const std::string& text) {
+  return text;
+}
+std::string shown_as(const ListenAddress& address) {
+  return to_string(address);
+}
+std::string shown_as(const Network& network) {
+  return to_string(network);
+}
+
+using ReadElement = MaybeFault (*)(const toml::node& node, Config& config);
+
+template <class Elements>
+MaybeFault read_list(const toml::node& node, Elements& elements, std::string_view example,
+                     Config& config, ReadElement read) {
+  elements.clear();
+  const toml::array* const array = node.as_array();
+  if (array == nullptr && node.is_string()) return read(node, config);
+  if (array == nullptr) return must_be(fmt::format("an array, such as [\"{}\"]", example), node);
+  if (array->size() > list_max)
+    return Fault{fmt::format("must hold at most {} elements, not {}", list_max, array->size())};
+  for (const toml::node& element : *array)
+    if (MaybeFault fault = read(element, config)) return fault;
+  return {};
+}
+
+template <class Elements, class Print>
+std::string print_list(const Elements& elements, Print print) {
+  std::vector<std::string> quoted;
+  for (const auto& element : elements) quoted.push_back(toml_string(print(element)));
+  return fmt::format("[{}]", fmt::join(quoted, ", "));
+}
+
+template <class Get>
+Key list(std::string_view name, std::string_view meaning, std::string_view example, Get get,
+         ReadElement read_element) {
+  const Read read = [=](const toml::node& node, Config& config) {
+    return read_list(node, get(config), example, config, read_element);
+  };
+  return {{name, meaning}, read, [get](const Config& config) {
+            return print_list(get(config), [](const auto& element) { return shown_as(element); });
+          }};
+}
+
+MaybeFault add_address(const toml::node& node, std::vector<ListenAddress>& addresses) {
   const auto* const text = node.as_string();
   if (text == nullptr)
     return Fault{must_be("addresses such as \"127.0.0.1:8125\"", node).why, &node};
@@ -193,32 +258,39 @@ MaybeFault add_listen(const toml::node& node, std::vector<ListenAddress>& addres
   return {};
 }
 
-MaybeFault read_listen_udp(const toml::node& node, Config& config) {
-  std::vector<ListenAddress> addresses;
-  const toml::array* const array = node.as_array();
-  if (array == nullptr && !node.is_string())
-    return must_be("an array of addresses, such as [\"127.0.0.1:8125\"]", node);
-  if (array ==
-      nullptr) {  // one address without brackets: what one writes in an environment variable
-    if (MaybeFault fault = add_listen(node, addresses)) return fault;
-  } else {
-    if (array->empty())
-      return Fault{"must hold an address: with none, tallyd would receive nothing"};
-    if (array->size() > listen_max)
-      return Fault{
-          fmt::format("must hold at most {} addresses, not {}", listen_max, array->size())};
-    for (const toml::node& element : *array)
-      if (MaybeFault fault = add_listen(element, addresses)) return fault;
-  }
-  config.listen.udp = std::move(addresses);
+MaybeFault add_path(const toml::node& node, std::vector<std::string>& paths) {
+  const auto* const text = node.as_string();
+  if (text == nullptr)
+    return Fault{must_be("paths such as \"/run/tallyd/statsd.sock\"", node).why, &node};
+  if (std::string why = unix_path_text(text->get()); !why.empty())
+    return Fault{std::move(why), &node};
+  if (std::ranges::find(paths, text->get()) != paths.end())
+    return Fault{fmt::format("holds {} twice", quote(text->get())), &node};
+  paths.push_back(text->get());
   return {};
 }
 
-std::string print_listen_udp(const Config& config) {
-  std::vector<std::string> quoted;
-  for (const ListenAddress& address : config.listen.udp)
-    quoted.push_back(toml_string(to_string(address)));
-  return fmt::format("[{}]", fmt::join(quoted, ", "));
+MaybeFault add_network(const toml::node& node, Config& config) {
+  const auto* const text = node.as_string();
+  if (text == nullptr) return Fault{must_be("networks such as \"10.0.0.0/8\"", node).why, &node};
+  Result<Network> network = parse_network(text->get());
+  if (!network) return Fault{"is wrong: " + network.error().message, &node};
+  config.listen.allow.push_back(network.value());
+  return {};
+}
+
+// listen.unix_mode: as chmod writes it, in a string, for TOML's own octal is 0o660.
+
+MaybeFault read_unix_mode(const toml::node& node, Config& config) {
+  const auto* const text = node.as_string();
+  const bool is_octal = text != nullptr && text->get().size() >= 3 && text->get().size() <= 4 &&
+                        text->get().find_first_not_of("01234567") == std::string::npos;
+  std::uint32_t mode = 0;
+  if (is_octal)
+    std::from_chars(text->get().data(), text->get().data() + text->get().size(), mode, 8);
+  if (!is_octal || mode > 0777) return must_be("a file mode such as \"0660\"", node);
+  config.listen.unix_mode = mode;
+  return {};
 }
 
 // influxdb.password: never shown, neither in messages nor in print
@@ -247,6 +319,45 @@ bool put_tag(std::vector<StaticTag>& tags, StaticTag tag) {
 
 // The rows, a function a group of sections, in the order of conf/tallyd.toml.
 
+void add_listeners(std::vector<Key>& rows) {
+  using namespace std::chrono_literals;
+  rows.push_back(list(
+      "listen.udp",
+      "UDP addresses to receive on; loopback by default, as StatsD has no authentication",
+      "127.0.0.1:8125", [](auto& c) -> auto& { return c.listen.udp; },
+      [](const toml::node& node, Config& config) { return add_address(node, config.listen.udp); }));
+  rows.push_back(list(
+      "listen.tcp", "TCP addresses to receive lines on; loses nothing, but senders wait for it",
+      "127.0.0.1:8125", [](auto& c) -> auto& { return c.listen.tcp; },
+      [](const toml::node& node, Config& config) { return add_address(node, config.listen.tcp); }));
+  rows.push_back(list(
+      "listen.unixgram", "Unix datagram sockets to receive on: paths, or \"@name\" without a file",
+      "/run/tallyd/statsd.sock", [](auto& c) -> auto& { return c.listen.unixgram; },
+      [](const toml::node& node, Config& config) {
+        return add_path(node, config.listen.unixgram);
+      }));
+  rows.push_back(list(
+      "listen.unix", "Unix stream sockets: lines, or DogStatsD's frames with a length in front",
+      "/run/tallyd/stream.sock", [](auto& c) -> auto& { return c.listen.unix_stream; },
+      [](const toml::node& node, Config& config) {
+        return add_path(node, config.listen.unix_stream);
+      }));
+  rows.push_back(
+      {{"listen.unix_mode", "mode of the Unix sockets' files; who can write to one can send"},
+       read_unix_mode,
+       [](const Config& config) { return fmt::format("\"{:04o}\"", config.listen.unix_mode); }});
+  rows.push_back(text(
+      "listen.unix_owner",
+      "owner of the Unix sockets' files: user, user:group or :group; \"\" is tallyd's own",
+      [](auto& c) -> auto& { return c.listen.unix_owner; }));
+  rows.push_back(list(
+      "listen.allow", "networks that may send by UDP and TCP; with none, all may", "10.0.0.0/8",
+      [](auto& c) -> auto& { return c.listen.allow; }, add_network));
+  rows.push_back(duration("listen.idle_timeout",
+                          "a connection that is silent for so long is closed, 1s .. 24h",
+                          [](auto& c) -> auto& { return c.listen.idle_timeout; }, {1s, 24h}));
+}
+
 void add_flush_and_listen(std::vector<Key>& rows) {
   using namespace std::chrono_literals;
   rows.push_back(
@@ -258,11 +369,7 @@ void add_flush_and_listen(std::vector<Key>& rows) {
         "percentiles of timers, above 0 up to 100, at most 32; each is one more field a point"},
        read_percentiles,
        print_percentiles});
-  rows.push_back(
-      {{"listen.udp",
-        "UDP addresses to receive on; loopback by default, as StatsD has no authentication"},
-       read_listen_udp,
-       print_listen_udp});
+  add_listeners(rows);
   rows.push_back(size(
       "listen.receive_buffer",
       "bytes of receive buffer asked of the kernel, 64KiB .. 1GiB; more survives longer pauses",
@@ -274,6 +381,7 @@ void add_flush_and_listen(std::vector<Key>& rows) {
 }
 
 void add_limits(std::vector<Key>& rows) {
+  using namespace std::chrono_literals;
   rows.push_back(number(
       "limits.series",
       "series a window, 1 .. 100,000,000; past it new series are refused and known ones go on",
@@ -281,16 +389,56 @@ void add_limits(std::vector<Key>& rows) {
   rows.push_back(
       number("limits.name_bytes",
              "bytes of a metric's name, 16 .. 2,048; a line over it is refused, never shortened",
-             [](auto& c) -> auto& { return c.limits.line.name_bytes; }, {16, 2048}));
+             [](auto& c) -> auto& { return c.parse.limits.name_bytes; }, {16, 2048}));
   rows.push_back(number("limits.tag_bytes",
                         "bytes of a tag's key or value, 1 .. 1,024; a line over it is refused",
-                        [](auto& c) -> auto& { return c.limits.line.tag_bytes; }, {1, 1024}));
+                        [](auto& c) -> auto& { return c.parse.limits.tag_bytes; }, {1, 1024}));
   rows.push_back(number("limits.tags", "tags of a line, 0 .. 64; a line over it is refused",
-                        [](auto& c) -> auto& { return c.limits.line.tags; }, {0, 64}));
+                        [](auto& c) -> auto& { return c.parse.limits.tags; }, {0, 64}));
   rows.push_back(
       number("limits.set_members",
              "members of a set counted exactly, 16 .. 1,000,000; past it the count is an estimate",
              [](auto& c) -> auto& { return c.limits.set_members; }, {16, 1'000'000}));
+  rows.push_back(number("limits.connections",
+                        "open stream connections, 1 .. 65,536; one more is hung up on",
+                        [](auto& c) -> auto& { return c.limits.connections; }, {1, 65'536}));
+  rows.push_back(
+      duration("limits.lateness",
+               "how old a sample with a time of its own (|T) may be, 1s .. 365d; older is refused",
+               [](auto& c) -> auto& { return c.limits.lateness; }, {1s, 365 * 24h}));
+}
+
+Key dialect(std::string_view name, std::string_view meaning, bool Dialects::*member) {
+  return flag(
+      name, meaning, [member](auto& c) -> auto& { return c.parse.dialects.*member; });
+}
+
+void add_dialects_and_names(std::vector<Key>& rows) {
+  rows.push_back(
+      dialect("dialects.etsy", "several metrics a line: a:1|c:200|ms|@0.1", &Dialects::etsy));
+  rows.push_back(
+      dialect("dialects.dogstatsd",
+              "tags and fields behind the type, packed values: a:1:2|ms|#k:v|T1700000000",
+              &Dialects::dogstatsd));
+  rows.push_back(
+      dialect("dialects.influx", "tags in the name, Telegraf's: a,k=v:1|c", &Dialects::influx));
+  rows.push_back(
+      dialect("dialects.graphite", "tags in the name, Graphite's: a;k=v:1|c", &Dialects::graphite));
+  rows.push_back(dialect("dialects.signalfx", "tags in the name, SignalFx's: a[k=v]:1|c",
+                         &Dialects::signalfx));
+  rows.push_back(
+      dialect("dialects.librato", "tags in the name, Librato's: a#k=v:1|c", &Dialects::librato));
+  rows.push_back(
+      dialect("dialects.events", "DogStatsD's events: _e{5,4}:title|text", &Dialects::events));
+  rows.push_back(dialect("dialects.service_checks", "DogStatsD's service checks: _sc|name|0",
+                         &Dialects::service_checks));
+  rows.push_back(
+      either("names.sanitize",
+             "how names and tags are cleaned: \"none\", or \"etsy\" as Graphite needs it",
+             [](auto& c) -> auto& { return c.parse.sanitize; }, {"none", "etsy"}));
+  rows.push_back(either(
+      "names.signed_gauges", "what -3 does to a gauge: \"delta\" moves it, \"absolute\" sets it",
+      [](auto& c) -> auto& { return c.parse.signed_gauges; }, {"delta", "absolute"}));
 }
 
 void add_gauges_tags_output(std::vector<Key>& rows) {
@@ -364,6 +512,7 @@ const std::vector<Key>& keys() {
     std::vector<Key> made;
     add_flush_and_listen(made);
     add_limits(made);
+    add_dialects_and_names(made);
     add_gauges_tags_output(made);
     add_influxdb(made);
     add_transfer_and_log(made);

@@ -101,6 +101,16 @@ std::string proxy_text(std::string_view text) {
   return plain_text(text);
 }
 
+std::string unix_path_text(std::string_view path) {
+  constexpr std::size_t path_bytes_max = 107;
+  if (path.size() > path_bytes_max)
+    return fmt::format("must have at most {} bytes, not {}", path_bytes_max, path.size());
+  const bool is_abstract = path.size() > 1 && path.front() == '@';
+  if (!is_abstract && path.find('/') == std::string_view::npos)
+    return "must be a path with a '/', or \"@name\", not " + quote(path, 60);
+  return plain_text(path);
+}
+
 std::string level_text(std::string_view text) {
   static constexpr std::array<std::string_view, 6> levels = {"trace",   "debug", "info",
                                                              "warning", "error", "off"};

@@ -20,6 +20,9 @@ std::string prefix_text(std::string_view text);
 std::string tag_name_text(std::string_view name);
 std::string tag_value_text(std::string_view value);
 
+/// A path with a '/', or '@' and a name; at most 107 bytes, which is all that an address holds.
+std::string unix_path_text(std::string_view path);
+
 /// http:// or https://, a host, perhaps a port and a path; or nothing. No credentials, no query.
 std::string url_text(std::string_view text);
 std::string proxy_text(std::string_view text);

@@ -15,7 +15,7 @@
 #include <utility>
 
 #include "daemon/sources.hpp"
-#include "receive/udp_socket.hpp"
+#include "receive/listeners.hpp"
 #include "tally/text.hpp"
 #include "tally/verdict.hpp"
 
@@ -44,7 +44,8 @@ std::string left_out(const ListenAddress& literal) {
 }
 
 Finding try_to_bind(const ListenAddress& literal, std::uint64_t receive_buffer) {
-  const Result<UdpSocket> opened = UdpSocket::open(literal, {.receive_buffer = receive_buffer});
+  const Result<DatagramSocket> opened =
+      DatagramSocket::open(literal, {.receive_buffer = receive_buffer});
   if (opened) return {Level::well, fmt::format("udp {}: can be bound", to_string(literal))};
   const Error& error = opened.error();
   if (lacks_ipv6(literal, error.code)) return {Level::note, left_out(literal)};
@@ -57,8 +58,8 @@ Finding try_to_bind(const ListenAddress& literal, std::uint64_t receive_buffer) 
 
 /// The same buffer is asked for every socket, so one that is free tells.
 Finding try_receive_buffer(std::uint64_t asked) {
-  const Result<UdpSocket> opened =
-      UdpSocket::open({.host = "127.0.0.1", .port = 0}, {.receive_buffer = asked});
+  const Result<DatagramSocket> opened =
+      DatagramSocket::open({.host = "127.0.0.1", .port = 0}, {.receive_buffer = asked});
   if (!opened) return {Level::mend, opened.error().message};
   const std::uint64_t granted = opened.value().receive_buffer();
   if (granted >= asked)
@@ -171,7 +172,7 @@ Finding find_socket(const ListenAddress& literal, const std::string& proc_net) {
   const std::string table = read_table(proc_net + (is_v6(literal) ? "/udp6" : "/udp"));
   if (const std::optional<std::uint64_t> waiting = bytes_waiting(table, literal))
     return {Level::well, fmt::format("udp {}: bound, {} bytes wait", name, with_commas(*waiting))};
-  const Result<UdpSocket> probe = UdpSocket::open({literal.host, 0}, {});
+  const Result<DatagramSocket> probe = DatagramSocket::open({literal.host, 0}, {});
   if (!probe && lacks_ipv6(literal, probe.error().code)) return {Level::note, left_out(literal)};
   return {Level::mend, fmt::format("udp {}: nobody receives there; start tallyd, or name the "
                                    "configuration it runs with by --config",

@@ -1,6 +1,7 @@
 #include "daemon.hpp"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -25,6 +26,12 @@ using std::chrono::milliseconds;
 // A stop has 5 s: what the workers read last, and then the database.
 constexpr milliseconds last_parts_within{1200};
 constexpr milliseconds drain_within{3500};
+
+constexpr int niceness = 5;  // of main
+
+// One payload of counters, some milliseconds.
+constexpr std::size_t series_a_slice = 5000;
+constexpr std::size_t bytes_ahead_max = 8 << 20;  // of text, made ahead of what is sent
 
 WallTime wall_now() {
   return std::chrono::time_point_cast<milliseconds>(std::chrono::system_clock::now());
@@ -75,7 +82,10 @@ Result<InfluxSettings> influx_settings(const Config::Influxdb& influxdb) {
 Daemon::Daemon(const Config& config, spdlog::logger& logger)
     : config_(config),
       log_(logger),
-      limits_(config.limits.line),
+      worker_settings_{.rules = {.parse = config.parse, .lateness = config.limits.lateness},
+                       .streams = {.connections_max = config.limits.connections,
+                                   .idle_timeout = config.listen.idle_timeout,
+                                   .allow = config.listen.allow}},
       table_rules_{.series_max = config.limits.series,
                    .set_members_exact = config.limits.set_members,
                    .hash_seed = random_seed(),
@@ -84,6 +94,7 @@ Daemon::Daemon(const Config& config, spdlog::logger& logger)
       parts_(loop_, [this](WindowPart part) { on_part(std::move(part)); }),
       window_timer_(loop_, [this] { on_window_end(); }),
       overdue_timer_(loop_, [this] { on_parts_overdue(); }),
+      flush_timer_(loop_, [this] { flush_slice(); }),
       watchdog_timer_(loop_, [this] { service_manager_.alive(); }),
       clock_(config.flush.interval, wall_now()),
       carry_({.percents = config.flush.percentiles,
@@ -97,6 +108,8 @@ Status Daemon::start() {
   if (Status error = start_workers()) return error;
   if (Status error = start_output()) return error;
   arm_window_timer();
+  // The receive threads have started: where they and this one share a core, they go first.
+  setpriority(PRIO_PROCESS, 0, niceness);
   if (const auto interval = service_manager_.watchdog_interval())
     watchdog_timer_.start(*interval, *interval);
   service_manager_.ready();
@@ -115,54 +128,48 @@ void Daemon::watch_signals() {
         "SIGHUP: the configuration is not read again while running; restart tallyd to apply "
         "changes");
   }));
-}
-
-// SO_REUSEPORT would let a second daemon take half of our datagrams in silence.
-Status Daemon::probe_ports() {
-  std::vector<std::string> warnings;
-  const auto alone = open_sockets(config_.listen.udp, {.share_port = false}, warnings);
-  return alone ? std::nullopt : Status(alone.error());
+  signals_.push_back(std::make_unique<uv::Signal>(loop_, SIGUSR1, [this] { log_refused(); }));
 }
 
 Status Daemon::start_workers() {
-  const bool share_port = config_.listen.workers > 1;
-  if (share_port) {
-    if (Status error = probe_ports()) return error;
-  }
-  std::vector<ListenAddress> addresses = config_.listen.udp;
-  for (std::uint32_t i = 0; i < config_.listen.workers; ++i) {
-    std::vector<std::string> warnings;
-    auto sockets = open_sockets(addresses, {config_.listen.receive_buffer, share_port}, warnings);
-    if (!sockets) return sockets.error();
-    if (i == 0) {
-      for (const std::string& warning : warnings) log_.warn("{}; going on without it", warning);
-      announce(sockets.value());
-      // Where the kernel chose a port, the other workers must have the same.
-      addresses.clear();
-      for (const UdpSocket& socket : sockets.value()) addresses.push_back(socket.address());
-    }
-    workers_.push_back(
-        std::make_unique<Worker>(std::move(sockets).value(), limits_, Table(table_rules_),
-                                 [this](WindowPart part) { parts_.send(std::move(part)); }));
+  Result<OpenedListeners> opened = open_listeners(config_.listen);
+  if (!opened) return opened.error();
+  for (const std::string& warning : opened.value().warnings)
+    log_.warn("{}; going on without it", warning);
+  announce(opened.value().of_worker[0]);
+  listeners_ = std::move(opened.value().names);
+  for (Listeners& listeners : opened.value().of_worker) {
+    workers_.push_back(std::make_unique<Worker>(
+        std::move(listeners), worker_settings_, Worker::Window{take_spare(), clock_.opened()},
+        [this](WindowPart part) { parts_.send(std::move(part)); }));
   }
   return std::nullopt;
 }
 
-void Daemon::announce(const std::vector<UdpSocket>& sockets) {
+void Daemon::announce(const Listeners& listeners) {
   const std::uint64_t asked = config_.listen.receive_buffer;
-  for (const UdpSocket& socket : sockets) {
-    const std::uint64_t granted = socket.receive_buffer();
-    loss_log_.emplace(granted);
-    if (granted >= asked) {
-      log_.info("udp {}: listening; receive buffer {}", socket.name(), as_size(granted));
+  std::uint64_t granted = asked;
+  for (const DatagramSocket& socket : listeners.datagrams) {
+    if (socket.is_unix()) {
+      log_.info("{}: listening; mode {:04o}", socket.name(), config_.listen.unix_mode);
+      continue;
+    }
+    granted = std::min(granted, socket.receive_buffer());
+    if (socket.receive_buffer() >= asked) {
+      log_.info("{}: listening; receive buffer {}", socket.name(),
+                as_size(socket.receive_buffer()));
     } else {
       log_.warn(
-          "udp {}: listening; receive buffer {} granted of {} asked: bursts may be dropped (and "
+          "{}: listening; receive buffer {} granted of {} asked: bursts may be dropped (and "
           "counted); "
           "raise it with: sysctl -w net.core.rmem_max={}",
-          socket.name(), as_size(granted), as_size(asked), asked);
+          socket.name(), as_size(socket.receive_buffer()), as_size(asked), asked);
     }
   }
+  for (const StreamSocket& socket : listeners.streams)
+    log_.info("{}: listening; at most {} connections", socket.name(),
+              with_commas(config_.limits.connections));
+  loss_log_.emplace(granted);
 }
 
 Status Daemon::start_output() {
@@ -225,7 +232,7 @@ void Daemon::close_window(const WindowClock::Cut& cut, bool is_last) {
     if (is_last) {
       worker->stop(number);
     } else {
-      worker->close_window(number, take_spare());
+      worker->close_window(number, {take_spare(), clock_.opened()});
     }
   }
   if (closing_.size() == 1 || is_last) arm_overdue_timer();
@@ -239,6 +246,7 @@ void Daemon::on_part(WindowPart part) {
   }
   --closing->parts_missing;
   closing->buffer_fill = std::max(closing->buffer_fill, part.buffer_fill);
+  closing->connections += part.connections;
   merge_part(closing->gathered, std::move(part.gathered));
   flush_complete();
 }
@@ -251,14 +259,11 @@ void Daemon::add_late_part(WindowPart part) {
 }
 
 void Daemon::merge_part(std::optional<Gathered>& whole, Gathered part) {
-  if (part.refused_example) refused_example_ = std::move(part.refused_example);
   if (!whole) {
     whole = std::move(part);
     return;
   }
-  whole->counts += part.counts;
-  std::ranges::move(part.notices, std::back_inserter(whole->notices));
-  whole->table.merge(std::move(part.table));
+  whole->merge(part);
   give_back(std::move(part.table));
 }
 
@@ -283,43 +288,79 @@ void Daemon::on_parts_overdue() {
 }
 
 void Daemon::flush_complete() {
-  while (!closing_.empty() && closing_.front().parts_missing == 0) {
+  while (!flushing_ && !closing_.empty() && closing_.front().parts_missing == 0) {
     Closing closing = std::move(closing_.front());
     closing_.pop_front();
-    flush(std::move(closing));
+    begin_flush(std::move(closing));
   }
   closing_.empty() ? overdue_timer_.stop() : arm_overdue_timer();
 }
 
-void Daemon::flush(Closing closing) {
+void Daemon::begin_flush(Closing closing) {
   if (late_) merge_part(closing.gathered, *std::exchange(late_, std::nullopt));
-  if (!closing.gathered) closing.gathered.emplace(take_spare());
-  Table& table = closing.gathered->table;
+  if (!closing.gathered)
+    closing.gathered.emplace(take_spare(), listeners_.size(), closing.span.start);
+  ledger_.add(closing.gathered->counts);
+  refused_.merge(closing.gathered->refused);
+  flushing_ = Flushing{.closing = std::move(closing), .begun = std::chrono::steady_clock::now()};
+  flush_slice();
+}
 
-  ledger_.ingest += closing.gathered->counts;
-  Snapshot snapshot = carry_.close(table, closing.span);
+// Some milliseconds of work, then the loop has its turn: requests go out and answers come in while
+// a large window is still being written.
+void Daemon::flush_slice() {
+  const Closing& closing = flushing_->closing;
+  Table& table = flushing_->closing.gathered->table;
+  const std::size_t begin = flushing_->done;
+  const std::size_t end = std::min(begin + series_a_slice, table.size());
+  Snapshot snapshot = carry_.close_slice(table, closing.span, begin, end);
+  const bool is_last = end == table.size();
+  if (is_last) complete(snapshot);
+  push(encode_influx(snapshot, naming_), closing.span.start);
+  if (is_last) return end_flush();
+  table.release_first(end);
+  flushing_->done = end;
+  flush_timer_.start(pause_of_flush());
+}
+
+// What is said once a window, behind its last series.
+void Daemon::complete(Snapshot& snapshot) {
+  const Closing& closing = flushing_->closing;
+  carry_.close_idle(snapshot);
   ++ledger_.windows;
   ledger_.sets_estimated = carry_.sets_estimated();
   ledger_.timers_estimated = carry_.timers_estimated();
   ledger_.gauges_expired = carry_.gauges_expired();
   ledger_.gauges_not_carried = carry_.gauges_not_carried();
   ledger_.outbox = output_->counts();
-  if (!writes_to_terminal_) {
-    add_self_metrics(reported_, ledger_,
-                     {.series = table.size(),
-                      .receive_buffer_fill = closing.buffer_fill,
-                      .outbox_bytes = output_->bytes(),
-                      .gauges_held = carry_.gauges()},
-                     naming_.static_tags, snapshot);
-    reported_ = ledger_;
-  }
+  if (writes_to_terminal_) return;
+  add_self_metrics(reported_, ledger_,
+                   {.series = closing.gathered->table.size(),
+                    .receive_buffer_fill = closing.buffer_fill,
+                    .outbox_bytes = output_->bytes(),
+                    .gauges_held = carry_.gauges(),
+                    .connections = closing.connections},
+                   {listeners_, naming_.static_tags}, snapshot);
+  reported_ = ledger_;
+}
 
-  push(encode_influx(snapshot, naming_), closing.span.start);
+void Daemon::end_flush() {
+  Closing closing = std::move(flushing_->closing);
+  flushing_.reset();
   push(encode_notices(stamped(std::move(closing.gathered->notices)), naming_), closing.span.start);
-  log_.debug("window {}: {} series, {} points", closing.number, table.size(), snapshot.points());
+  log_.debug("window {}: {} series", closing.number, closing.gathered->table.size());
   give_back(std::move(closing.gathered->table));
   log_losses(closing.is_last);
-  if (closing.is_last) output_->drain(drain_within, [this] { finish(); });
+  if (closing.is_last) return output_->drain(drain_within, [this] { finish(); });
+  flush_complete();
+}
+
+// A series is smaller in the table than as text: what the database does not take yet is better left
+// there, for as long as the next window leaves time.
+milliseconds Daemon::pause_of_flush() const {
+  const bool has_time = !is_stopping_ && std::chrono::steady_clock::now() - flushing_->begun <
+                                             config_.flush.interval / 2;
+  return has_time && output_->bytes() > bytes_ahead_max ? milliseconds(10) : milliseconds(0);
 }
 
 void Daemon::push(std::vector<Payload> payloads, WallTime window) {
@@ -332,18 +373,35 @@ void Daemon::push(std::vector<Payload> payloads, WallTime window) {
 
 void Daemon::log_losses(bool is_last) {
   ledger_.outbox = output_->counts();
-  const auto example = std::exchange(refused_example_, std::nullopt);
   for (const std::string& line :
-       loss_log_->lines(ledger_, example, std::chrono::steady_clock::now(), is_last)) {
+       loss_log_->lines(ledger_, newest_refused(), std::chrono::steady_clock::now(), is_last)) {
     log_.warn("{}", line);
+  }
+}
+
+std::optional<std::string> Daemon::newest_refused() const {
+  if (refused_.empty()) return std::nullopt;
+  const RefusedLine& line = *refused_.lines().back();
+  return fmt::format("{} ({}) from {} on {}", quote(line.text), to_string(line.reason),
+                     to_string(line.peer), listeners_[line.listener]);
+}
+
+// The whole picture on demand, for there is no page to look at yet.
+void Daemon::log_refused() const {
+  log_.info("SIGUSR1: {} lines refused since the start; the last {} of them:",
+            with_commas(ledger_.ingest.refused()), refused_.size());
+  for (const RefusedLine* line : refused_.lines()) {
+    log_.info("refused, {}, from {} on {}:\n{}", to_string(line->reason), to_string(line->peer),
+              listeners_[line->listener], with_caret(line->text, line->caret, 2));
   }
 }
 
 void Daemon::on_signal(const char* name) {
   if (is_stopping_) {
-    log_.error("{} again: stopping at once; {} points that were not written are lost{}", name,
-               with_commas(output_->counts().queued),
-               closing_.empty() ? "" : ", and the open window is lost too, uncounted");
+    log_.error(
+        "{} again: stopping at once; {} points that were not written are lost{}", name,
+        with_commas(output_->counts().queued),
+        closing_.empty() && !flushing_ ? "" : ", and the open window is lost too, uncounted");
     exit_status_ = 1;
     loop_.stop();
     return;

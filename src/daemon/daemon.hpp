@@ -1,7 +1,8 @@
 #pragma once
 // Main introduces the parts to each other: workers, windows, the output, signals.
 //
-//   window timer -> close_window on every worker -> their parts come back -> flush -> output
+//   window timer -> close_window on every worker -> their parts come back -> flush, slice by slice
+//   -> output
 //
 // A stop is one last window through the same path.
 
@@ -51,13 +52,20 @@ class Daemon {
     std::size_t parts_missing;
     std::optional<Gathered> gathered;
     double buffer_fill = 0;
+    std::size_t connections = 0;
+  };
+
+  // The window whose points are being made.
+  struct Flushing {
+    Closing closing;
+    Instant begun;
+    std::size_t done = 0;  // series
   };
 
   void watch_signals();
-  Status probe_ports();
   Status start_workers();
   Status start_output();
-  void announce(const std::vector<UdpSocket>& sockets);
+  void announce(const Listeners& listeners);
   void arm_window_timer();
   void on_window_end();
   void close_window(const WindowClock::Cut& cut, bool is_last);
@@ -66,10 +74,16 @@ class Daemon {
   void arm_overdue_timer();
   void on_parts_overdue();
   void flush_complete();
-  void flush(Closing closing);
+  void begin_flush(Closing closing);
+  void flush_slice();
+  void complete(Snapshot& snapshot);
+  void end_flush();
+  std::chrono::milliseconds pause_of_flush() const;
   void push(std::vector<Payload> payloads, WallTime window);
   void merge_part(std::optional<Gathered>& whole, Gathered part);
   void log_losses(bool is_last);
+  std::optional<std::string> newest_refused() const;
+  void log_refused() const;
   void on_signal(const char* name);
   void stop();
   void finish();
@@ -78,13 +92,14 @@ class Daemon {
 
   const Config& config_;
   spdlog::logger& log_;
-  LineLimits limits_;
+  Worker::Settings worker_settings_;
   TableRules table_rules_;
   Naming naming_;
   uv::Loop loop_;
   uv::Mailbox<WindowPart> parts_;
   uv::Timer window_timer_;
   uv::Timer overdue_timer_;
+  uv::Timer flush_timer_;
   uv::Timer watchdog_timer_;
   std::vector<std::unique_ptr<uv::Signal>> signals_;
   ServiceManager service_manager_;
@@ -94,9 +109,11 @@ class Daemon {
   bool writes_to_terminal_ = false;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<Table> spares_;
-  std::deque<Closing> closing_;   // oldest first
-  std::optional<Gathered> late_;  // parts that came after their window was flushed
-  std::optional<RefusedExample> refused_example_;
+  std::deque<Closing> closing_;  // oldest first
+  std::optional<Flushing> flushing_;
+  std::optional<Gathered> late_;        // parts that came after their window was flushed
+  std::vector<std::string> listeners_;  // names, in the order of their counts
+  RefusedRing refused_;
   std::optional<LossLog> loss_log_;
   std::uint64_t next_window_ = 1;
   bool clock_held_back_ = false;

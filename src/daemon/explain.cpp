@@ -1,5 +1,6 @@
 #include "daemon/explain.hpp"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -12,7 +13,9 @@
 
 #include "daemon/sources.hpp"
 #include "tally/carry.hpp"
+#include "tally/ingest.hpp"
 #include "tally/parse.hpp"
+#include "tally/refused.hpp"
 #include "tally/text.hpp"
 #include "tally/window_clock.hpp"
 
@@ -33,9 +36,11 @@ std::string in_words(Reason reason, const Config& config) {
     case Reason::bad_rate:
       return "the sample rate must be one @number in (0, 1], at least 1e-6";
     case Reason::bad_timestamp:
-      return "behind |T there must be whole seconds";
+      return "behind |T there must be whole seconds since 1970";
     case Reason::unknown_type:
       return "the type must be c, g, ms, s, h or d";
+    case Reason::dialect_off:
+      return "it needs a dialect that is switched off ([dialects])";
     case Reason::bad_notice:
       return "an event is _e{title bytes,text bytes}:title|text, a service check _sc|name|0 to 3";
     case Reason::invalid_utf8:
@@ -44,16 +49,18 @@ std::string in_words(Reason reason, const Config& config) {
       return "names that begin with tallyd. are tallyd's own";
     case Reason::name_too_long:
       return fmt::format("the name has more than {} bytes (limits.name_bytes)",
-                         config.limits.line.name_bytes);
+                         config.parse.limits.name_bytes);
     case Reason::tag_too_long:
       return fmt::format("a tag's key or value has more than {} bytes (limits.tag_bytes)",
-                         config.limits.line.tag_bytes);
+                         config.parse.limits.tag_bytes);
     case Reason::too_many_tags:
-      return fmt::format("there are more than {} tags (limits.tags)", config.limits.line.tags);
+      return fmt::format("there are more than {} tags (limits.tags)", config.parse.limits.tags);
     case Reason::series_too_long:
       return fmt::format("name and tags have more than {} bytes together", series_bytes_max);
     case Reason::truncated:
       return "the datagram was cut";
+    case Reason::line_too_long:
+      return "a stream sent 64KiB without a line end";
     case Reason::series_limit:
       return fmt::format("the window would have more than {} series (limits.series)",
                          config.limits.series);
@@ -63,23 +70,6 @@ std::string in_words(Reason reason, const Config& config) {
       return "the window holds as many events and service checks as it may";
   }
   return {};  // not reached: the switch is complete
-}
-
-/// The refused line as printable ASCII, and below it a caret under the byte that decided it. Of a
-/// long line the part around that byte.
-std::string with_caret(const Refusal& refusal) {
-  constexpr std::size_t before_max = 60, after_max = 40;
-  const std::size_t caret = std::min<std::size_t>(refusal.caret, refusal.line.size());
-  const std::size_t begin = caret - std::min(caret, before_max);
-  const std::string_view after = refusal.line.substr(caret, after_max);
-  std::string shown = "  ";
-  if (begin > 0) shown += "..";
-  shown += quote(refusal.line.substr(begin, caret - begin));
-  shown.pop_back();  // the closing quote: the text goes on
-  const std::size_t column = shown.size();
-  shown += quote(after).substr(1);
-  if (caret + after.size() < refusal.line.size()) shown += "..";
-  return shown + "\n" + std::string(column, ' ') + "^\n";
 }
 
 std::string number(double value) {
@@ -102,6 +92,15 @@ std::string value_in_words(const Sample& sample, const Batch& batch) {
     words += fmt::format(", sample rate {}: stands for {}", number(sample.rate),
                          number(1 / sample.rate));
   return words;
+}
+
+std::string time_in_words(std::int64_t time, bool is_ignored) {
+  constexpr std::int64_t year_10000 = 253'402'300'800;
+  if (time == 0) return "";
+  if (time >= year_10000) return ", its own time is no time in seconds and is not used";
+  return fmt::format(", at {:%Y-%m-%d %H:%M:%S} UTC by its own clock{}",
+                     std::chrono::sys_seconds(std::chrono::seconds(time)),
+                     is_ignored ? ", which is too far off to be used (limits.lateness)" : "");
 }
 
 std::string tags_in_words(std::span<const Tag> tags) {
@@ -179,6 +178,7 @@ void append_json_sample(std::string& out, const Sample& sample, const Batch& bat
     out += ",\"rate\":";
     append_number(out, sample.rate);
   }
+  if (sample.time != 0) out += fmt::format(",\"time\":{}", sample.time);
   out += ',';
   append_json_tags(out, batch.tags_of(sample));
   out += '}';
@@ -269,15 +269,28 @@ Explainer::Explainer(const Config& config, std::vector<StaticTag> static_tags)
       naming_{.prefix = config.output.prefix, .static_tags = std::move(static_tags)},
       table_(rules_) {}
 
+std::optional<Reason> Explainer::add_sample(const Sample& sample) {
+  if (is_notice(sample.kind)) return std::nullopt;
+  Sample placed = sample;
+  if (placed.time != 0 &&
+      timing_of(placed.time, now_, opened_, config_.limits.lateness) != Timing::late)
+    placed.time = 0;
+  const Added added = table_.add(placed, batch_.tags_of(sample), Instant{});
+  if (added == Added::series_limit) return Reason::series_limit;
+  if (added == Added::overflow) return Reason::overflow;
+  return std::nullopt;
+}
+
+bool Explainer::is_ignored(std::int64_t time) const {
+  return time != 0 && timing_of(time, now_, opened_, config_.limits.lateness) == Timing::ignored;
+}
+
 /// A line is shown as taken or as refused, never as both.
 void Explainer::add_line(const Line& line) {
   std::optional<Reason> reason;
   const auto samples = std::span(batch_.samples).subspan(line.first, line.count);
   for (const Sample& sample : samples) {
-    if (is_notice(sample.kind)) continue;
-    const Added added = table_.add(sample, batch_.tags_of(sample), Instant{});
-    if (added == Added::series_limit) reason = Reason::series_limit;
-    if (added == Added::overflow) reason = Reason::overflow;
+    if (const auto why = add_sample(sample)) reason = why;
   }
   if (reason)
     refused_.push_back({*reason, 0, line.text});
@@ -289,13 +302,15 @@ void Explainer::digest(std::string_view datagram, WallTime now) {
   batch_.clear();
   samples_.clear();
   table_.clear();
-  parse_datagram(datagram, config_.limits.line, batch_);
+  parse_datagram(datagram, config_.parse, batch_);
   refused_ = batch_.refused;
+  const Span window = WindowClock(config_.flush.interval, now).cut(now).span;
+  now_ = now;
+  opened_ = window.start;
   for (const Line& line : batch_.lines) add_line(line);
   std::ranges::stable_sort(refused_, {},
                            [](const Refusal& refusal) { return refusal.line.data(); });
 
-  const Span window = WindowClock(config_.flush.interval, now).cut(now).span;
   Carry carry({.percents = config_.flush.percentiles, .gauge_ttl = config_.gauges.ttl});
   points_ = lines_of(encode_influx(carry.close(table_, window), naming_));
   std::vector<StampedNotice> notices;
@@ -310,11 +325,14 @@ std::string Explainer::text(std::string_view datagram, WallTime now) {
   digest(datagram, now);
   std::string out;
   for (const Sample& sample : samples_)
-    out += fmt::format("{} {} {}{}\n", to_string(sample.kind), quote(sample.name),
-                       value_in_words(sample, batch_), tags_in_words(batch_.tags_of(sample)));
+    out += fmt::format("{} {} {}{}{}\n", to_string(sample.kind), quote(sample.name),
+                       value_in_words(sample, batch_),
+                       time_in_words(sample.time, is_ignored(sample.time)),
+                       tags_in_words(batch_.tags_of(sample)));
   for (const Refusal& refusal : refused_)
-    out += fmt::format("refused, {}: {}\n{}", to_string(refusal.reason),
-                       in_words(refusal.reason, config_), with_caret(refusal));
+    out +=
+        fmt::format("refused, {}: {}\n{}", to_string(refusal.reason),
+                    in_words(refusal.reason, config_), with_caret(refusal.line, refusal.caret, 2));
   if (!points_.empty()) out += "written:\n";
   for (const std::string& point : points_) out += "  " + point + "\n";
   return out.empty() ? "an empty datagram: nothing is counted, nothing is refused\n" : out;

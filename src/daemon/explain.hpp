@@ -3,6 +3,7 @@
 // The same parser, table, window and encoder as the daemon's; nothing of its own but the words.
 
 #include <iosfwd>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -37,17 +38,21 @@ class Explainer {
   ///      "refused":[{"line":"...","reason":"bad_value"}],
   ///      "points":["a.b.count,k=v count=30,rate=3 1700000000"]}
   ///
-  /// `rate` is left out when it is 1. Of tags with one key the last is shown, a tag without a key
-  /// is not.
+  /// `rate` is left out when it is 1; `"time":1700000000` is there when the sender gave one (`|T`).
+  /// Of tags with one key the last is shown, a tag without a key is not.
   std::string json(std::string_view datagram, WallTime now);
 
  private:
   void digest(std::string_view datagram, WallTime now);
   void add_line(const Line& line);
+  bool is_ignored(std::int64_t time) const;
+  std::optional<Reason> add_sample(const Sample& sample);
 
   const Config& config_;
   TableRules rules_;
   Naming naming_;
+  WallTime now_{};     // of the datagram that is explained
+  WallTime opened_{};  // and of its window
   Table table_;
   // Of the datagram at hand:
   Batch batch_;

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <utility>
 
+#include "tally/refused.hpp"
 #include "tally/text.hpp"
 
 namespace tally {
@@ -36,7 +37,7 @@ std::string kernel_line(std::uint64_t drops, std::uint64_t receive_buffer) {
 }
 
 std::string refused_line(const Ledger& before, const Ledger& now,
-                         const std::optional<RefusedExample>& example) {
+                         const std::optional<std::string>& example) {
   Reasons reasons;
   for (std::size_t i = 0; i < reason_count; ++i) {
     reasons.add(to_string(static_cast<Reason>(i)),
@@ -45,9 +46,34 @@ std::string refused_line(const Ledger& before, const Ledger& now,
   std::string line =
       fmt::format("refused {} lines ({})",
                   with_commas(now.ingest.refused() - before.ingest.refused()), reasons.text());
-  if (example)
-    line += fmt::format(", such as {} ({})", quote(example->line), to_string(example->reason));
-  return line + "; their neighbours are counted; see why with: tallyd explain 'LINE'";
+  if (example) line += ", such as " + *example;
+  return line + fmt::format(
+                    "; their neighbours are counted; see why with: tallyd explain 'LINE'; "
+                    "SIGUSR1 makes tallyd log the last {}",
+                    RefusedRing::lines_max);
+}
+
+std::string denied_line(std::uint64_t datagrams, std::uint64_t connections) {
+  return fmt::format(
+      "denied {} datagrams and {} connections: listen.allow does not name their senders; add "
+      "their network there if they may send",
+      with_commas(datagrams), with_commas(connections));
+}
+
+std::string not_statsd_line(std::uint64_t connections) {
+  return fmt::format(
+      "hung up on {} connections that spoke HTTP or TLS to a StatsD port: nothing of them was "
+      "counted; a browser, a health check or a wrong port number does this",
+      with_commas(connections));
+}
+
+std::string connections_line(const ConnectionCounts& before, const ConnectionCounts& now) {
+  Reasons reasons;
+  reasons.add("over limits.connections", now.refused - before.refused);
+  reasons.add("frame longer than 64KiB", now.broken - before.broken);
+  return fmt::format("hung up on {} connections ({}); what they would have sent is not counted",
+                     with_commas(now.refused + now.broken - before.refused - before.broken),
+                     reasons.text());
 }
 
 std::string points_line(const OutboxCounts& before, const OutboxCounts& now) {
@@ -70,9 +96,8 @@ bool LossLog::may_speak(const Kind& kind, Instant time, bool is_last) const {
 }
 
 std::vector<std::string> LossLog::lines(const Ledger& now,
-                                        const std::optional<RefusedExample>& example, Instant time,
+                                        const std::optional<std::string>& example, Instant time,
                                         bool is_last) {
-  if (example) example_ = example;
   std::vector<std::string> result;
   const auto say = [&](Kind& kind, bool is_new, auto&& text) {
     if (!is_new || !may_speak(kind, time, is_last)) return;
@@ -84,9 +109,24 @@ std::vector<std::string> LossLog::lines(const Ledger& now,
         return kernel_line(now.ingest.kernel_drops - before.ingest.kernel_drops, receive_buffer_);
       });
   say(refused_, now.ingest.refused() != refused_.before.ingest.refused(),
-      [&](const Ledger& before) {
-        return refused_line(before, now, std::exchange(example_, std::nullopt));
-      });
+      [&](const Ledger& before) { return refused_line(before, now, example); });
+  const auto denied = [](const Ledger& ledger) {
+    return ledger.ingest.datagrams_denied + ledger.ingest.connections.denied;
+  };
+  say(denied_, denied(now) != denied(denied_.before), [&](const Ledger& before) {
+    return denied_line(now.ingest.datagrams_denied - before.ingest.datagrams_denied,
+                       now.ingest.connections.denied - before.ingest.connections.denied);
+  });
+  const ConnectionCounts& connections = now.ingest.connections;
+  const std::uint64_t not_statsd_before = not_statsd_.before.ingest.connections.not_statsd;
+  say(not_statsd_, connections.not_statsd != not_statsd_before,
+      [&](const Ledger&) { return not_statsd_line(connections.not_statsd - not_statsd_before); });
+  const auto hung_up = [](const Ledger& ledger) {
+    return ledger.ingest.connections.refused + ledger.ingest.connections.broken;
+  };
+  say(connections_, hung_up(now) != hung_up(connections_.before), [&](const Ledger& before) {
+    return connections_line(before.ingest.connections, connections);
+  });
   say(points_, now.outbox.dropped() != points_.before.outbox.dropped(),
       [&](const Ledger& before) { return points_line(before.outbox, now.outbox); });
   return result;

@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "tally/ingest.hpp"
 #include "tally/ledger.hpp"
 #include "tally/time.hpp"
 
@@ -18,8 +17,9 @@ class LossLog {
   /// `receive_buffer` in bytes as granted, for the cure.
   explicit LossLog(std::uint64_t receive_buffer) : receive_buffer_(receive_buffer) {}
 
-  /// The lines to log now. `is_last` says all that is still unsaid.
-  std::vector<std::string> lines(const Ledger& now, const std::optional<RefusedExample>& example,
+  /// The lines to log now. `example` is one refused line in words, safe to show. `is_last` says all
+  /// that is still unsaid.
+  std::vector<std::string> lines(const Ledger& now, const std::optional<std::string>& example,
                                  Instant time, bool is_last);
 
  private:
@@ -30,8 +30,7 @@ class LossLog {
   bool may_speak(const Kind& kind, Instant time, bool is_last) const;
 
   std::uint64_t receive_buffer_;
-  Kind kernel_, refused_, points_;
-  std::optional<RefusedExample> example_;
+  Kind kernel_, refused_, denied_, not_statsd_, connections_, points_;
 };
 
 }  // namespace tally

@@ -143,7 +143,7 @@ Examples:
   # Start with nothing but a terminal: each window is printed.
   tallyd --set influxdb.url=
   # Count a hit, from another terminal.
-  echo "hits:1|c" | nc -u -w0 127.0.0.1 8125
+  echo "hits:1|c" | nc -u -q0 127.0.0.1 8125
   # See how a line is read, and what would be written.
   tallyd explain 'response_time:12.5|ms|@0.1|#env:prod'
 

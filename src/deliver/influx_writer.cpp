@@ -63,11 +63,23 @@ std::string identifier(std::string_view name) {
   return out + '"';
 }
 
+// InfluxDB 1.x takes what it does not know for nanoseconds, "ns" too; 2 and 3 know all three.
+std::string_view to_query(Precision precision) {
+  switch (precision) {
+    case Precision::seconds:
+      return "s";
+    case Precision::milliseconds:
+      return "ms";
+    case Precision::nanoseconds:
+      return "ns";
+  }
+  return {};  // not reached: the switch is complete
+}
+
 std::string write_path(const InfluxSettings& settings, const Payload& payload) {
   std::string path = "/write?db=" + url_encoded(settings.database);
   if (!settings.retention_policy.empty()) path += "&rp=" + url_encoded(settings.retention_policy);
-  // These two words mean the same to every version; others are silently taken for nanoseconds.
-  return path + (payload.milliseconds ? "&precision=ms" : "&precision=s");
+  return path + "&precision=" + std::string(to_query(payload.precision));
 }
 
 bool has_created(const Response& response) {

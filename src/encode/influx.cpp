@@ -4,12 +4,18 @@
 //     ^prefix + name + kind ^tags, sorted ^fields, all floats       ^stamp, the same on all lines
 //
 // What is the same on many lines (static tags, field names, the stamp) is rendered once a window.
+//
+// A series with a second of its own (`|T`, too late for its window) is stamped inside that second,
+// as many nanoseconds behind its start as the window's milliseconds say: later windows may add to
+// the same second, and must not overwrite each other, nor a window's own point.
 // Names arrive clean: SeriesKeyBuilder took away what cannot be escaped.
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <iterator>
 #include <utility>
 
 #include "tally/encode.hpp"
@@ -49,9 +55,16 @@ bool is_whole_seconds(const Span& span) {
   return span.start.time_since_epoch().count() % 1000 == 0 && span.interval.count() % 1000 == 0;
 }
 
+std::string late_stamp(std::int64_t seconds, WallTime window) {
+  constexpr std::int64_t second = 1'000'000'000;  // ns
+  const std::int64_t offset = 1 + window.time_since_epoch().count() % (second - 1);
+  return fmt::format(" {}\n", seconds * second + offset);
+}
+
 class Encoder {
  public:
-  Encoder(const Snapshot& snapshot, const Naming& naming, const PayloadLimits& limits);
+  Encoder(const Snapshot& snapshot, const Naming& naming, const PayloadLimits& limits,
+          Precision precision);
 
   void write(const Snapshot::Counter& counter);
   void write(const Snapshot::Timer& timer);
@@ -78,7 +91,7 @@ class Encoder {
   std::vector<RenderedTag> static_tags_;  // sorted by key
   std::vector<std::string> percentile_fields_;
   std::string stamp_;  // ` 1700000000\n`
-  bool milliseconds_;
+  Precision precision_;
 
   Series series_{};            // scratch of begin_line
   Payload payload_;            // being filled
@@ -87,8 +100,9 @@ class Encoder {
   std::vector<Payload> done_;
 };
 
-Encoder::Encoder(const Snapshot& snapshot, const Naming& naming, const PayloadLimits& limits)
-    : snapshot_(snapshot), limits_(limits), milliseconds_(!is_whole_seconds(snapshot.span)) {
+Encoder::Encoder(const Snapshot& snapshot, const Naming& naming, const PayloadLimits& limits,
+                 Precision precision)
+    : snapshot_(snapshot), limits_(limits), precision_(precision) {
   append_measurement(prefix_, naming.prefix);
   for (const StaticTag& tag : naming.static_tags) {
     if (tag.key.empty() || tag.value.empty()) continue;  // influxd refuses the point
@@ -98,7 +112,7 @@ Encoder::Encoder(const Snapshot& snapshot, const Naming& naming, const PayloadLi
   for (const double percent : snapshot.percents)
     percentile_fields_.push_back(percentile_field(percent));
   const std::int64_t start = snapshot.span.start.time_since_epoch().count();
-  stamp_ = fmt::format(" {}\n", milliseconds_ ? start : start / 1000);
+  stamp_ = fmt::format(" {}\n", precision == Precision::seconds ? start / 1000 : start);
 }
 
 void Encoder::write(const Snapshot::Counter& counter) {
@@ -137,6 +151,7 @@ void Encoder::write(const Snapshot::Set& set) {
 void Encoder::begin_line(std::string_view key) {
   std::string& body = payload_.body;
   split_series_key(key, series_);
+  if (series_.time != 0) stamp_ = late_stamp(series_.time, snapshot_.span.start);
   line_at_ = body.size();
   body += prefix_;
   append_measurement(body, series_.name);
@@ -182,7 +197,7 @@ void Encoder::cut(std::size_t at) {
   Payload next;
   next.body.append(payload_.body, at);
   payload_.body.resize(at);
-  payload_.milliseconds = milliseconds_;
+  payload_.precision = precision_;
   payload_.window = snapshot_.span.start;
   done_.push_back(std::exchange(payload_, std::move(next)));
 }
@@ -196,12 +211,20 @@ std::vector<Payload> Encoder::finish() && {
 
 std::vector<Payload> encode_influx(const Snapshot& snapshot, const Naming& naming,
                                    const PayloadLimits& limits) {
-  Encoder encoder(snapshot, naming, limits);
-  for (const auto& counter : snapshot.counters) encoder.write(counter);
-  for (const auto& timer : snapshot.timers) encoder.write(timer);
-  for (const auto& gauge : snapshot.gauges) encoder.write(gauge);
-  for (const auto& set : snapshot.sets) encoder.write(set);
-  return std::move(encoder).finish();
+  Encoder on_time(snapshot, naming, limits,
+                  is_whole_seconds(snapshot.span) ? Precision::seconds : Precision::milliseconds);
+  Encoder late(snapshot, naming, limits, Precision::nanoseconds);
+  const auto write = [&](const auto& points) {
+    for (const auto& point : points)
+      (time_of_series_key(point.key) == 0 ? on_time : late).write(point);
+  };
+  write(snapshot.counters);
+  write(snapshot.timers);
+  write(snapshot.gauges);
+  write(snapshot.sets);
+  std::vector<Payload> payloads = std::move(on_time).finish();
+  std::ranges::move(std::move(late).finish(), std::back_inserter(payloads));
+  return payloads;
 }
 
 std::string percentile_field(double percent) {

@@ -27,7 +27,12 @@ class NoticeEncoder {
 
   void write(const StampedNotice& heard) {
     batch_.clear();
-    parse_datagram(heard.line, {}, batch_);
+    // It was taken once, under limits that may be wider than the default.
+    parse_datagram(heard.line,
+                   {.limits = {.name_bytes = series_bytes_max,
+                               .tag_bytes = series_bytes_max,
+                               .tags = series_bytes_max}},
+                   batch_);
     if (batch_.samples.empty()) return;  // not reached: it was taken once
     const Sample& sample = batch_.samples.front();
     const Notice& notice = batch_.notices[sample.notice];
@@ -105,7 +110,7 @@ class NoticeEncoder {
   void add(const std::string& line, WallTime window) {
     const bool fits = !payloads_.empty() && payloads_.back().points < limits_.lines_max &&
                       payloads_.back().body.size() + line.size() <= limits_.bytes_max;
-    if (!fits) payloads_.push_back({.milliseconds = true, .window = window});
+    if (!fits) payloads_.push_back({.precision = Precision::milliseconds, .window = window});
     payloads_.back().body += line;
     ++payloads_.back().points;
   }

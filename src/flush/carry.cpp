@@ -22,25 +22,32 @@ double finite(double value) {
 Carry::Carry(CarryRules rules) : rules_(std::move(rules)) {}
 
 Snapshot Carry::close(const Table& window, const Span& span) {
+  Snapshot snapshot = close_slice(window, span, 0, window.size());
+  close_idle(snapshot);
+  return snapshot;
+}
+
+Snapshot Carry::close_slice(const Table& window, const Span& span, std::size_t begin,
+                            std::size_t end) {
   Snapshot snapshot;
   snapshot.span = span;
   snapshot.percents = rules_.percents;
   const double seconds = std::chrono::duration<double>(span.interval).count();
-  for (const auto& [key, aggregate] : window.entries()) {
+  for (std::size_t i = begin; i < end; ++i) {
+    const auto [key, aggregate] = window.entry(i);
     if (const auto* counter = std::get_if<Counter>(&aggregate)) {
       const double count = finite(counter->sum);
       snapshot.counters.push_back({key, count, finite(count / seconds)});
     } else if (const auto* gauge = std::get_if<Gauge>(&aggregate)) {
       close_gauge(key, *gauge, snapshot);
-    } else if (const auto* values = std::get_if<std::unique_ptr<Distribution>>(&aggregate)) {
+    } else if (const auto* values = std::get_if<const Distribution*>(&aggregate)) {
       close_timer(key, **values, snapshot);
     } else {
-      const MemberSet& members = *std::get<std::unique_ptr<MemberSet>>(aggregate);
+      const MemberSet& members = *std::get<const MemberSet*>(aggregate);
       snapshot.sets.push_back({key, members.count()});
       sets_estimated_ += !members.is_exact();
     }
   }
-  write_idle_gauges(snapshot);
   return snapshot;
 }
 
@@ -64,6 +71,7 @@ void Carry::close_gauge(std::string_view key, const Gauge& gauge, Snapshot& snap
   const double before = held == gauges_.end() ? 0 : held->second.value;
   const double value = finite(gauge.is_set ? gauge.value : before + gauge.value);
   snapshot.gauges.push_back({key, value});
+  if (time_of_series_key(key) != 0) return;  // what it was in the past says nothing of now
   if (held == gauges_.end()) {
     if (gauges_.size() >= rules_.gauges_max) {
       ++gauges_not_carried_;
@@ -74,7 +82,7 @@ void Carry::close_gauge(std::string_view key, const Gauge& gauge, Snapshot& snap
   held->second = {.value = value, .heard = true};
 }
 
-void Carry::write_idle_gauges(Snapshot& snapshot) {
+void Carry::close_idle(Snapshot& snapshot) {
   const bool for_ever = rules_.gauge_ttl.count() == 0;
   for (auto it = gauges_.begin(); it != gauges_.end();) {
     Held& held = it->second;

@@ -10,9 +10,6 @@ namespace {
 
 using Wrong = std::optional<const char*>;  // none: fine
 
-constexpr std::string_view event_mark = "_e{";
-constexpr std::string_view check_mark = "_sc|";
-
 // Digits only: from_chars would take a sign.
 template <class Number>
 bool read_number(std::string_view text, Number& number) {

@@ -8,6 +8,9 @@
 
 namespace tally {
 
+inline constexpr std::string_view event_mark = "_e{";
+inline constexpr std::string_view check_mark = "_sc|";
+
 struct ParsedNotice {
   Kind kind = Kind::event;
   std::string_view name;  ///< the event's title, the check's name

@@ -5,8 +5,11 @@
 
 #include "tally/parse.hpp"
 
+#include <charconv>
 #include <optional>
+#include <string>
 
+#include "clean.hpp"
 #include "notice.hpp"
 #include "tally/text.hpp"
 
@@ -69,15 +72,28 @@ bool is_tag_list(std::string_view list, char separator) {
   return true;
 }
 
+// The bytes that may open tags in a name.
+std::string tag_marks(const Dialects& on) {
+  std::string marks;
+  if (on.influx) marks += ',';
+  if (on.graphite) marks += ';';
+  if (on.librato) marks += '#';
+  if (on.signalfx) marks += '[';
+  return marks;
+}
+
 class LineParser {
  public:
-  LineParser(std::string_view line, const LineLimits& limits, Batch& batch)
+  // `marks` are the rules' tag_marks, made once for many lines.
+  LineParser(std::string_view line, const ParseRules& rules, std::string_view marks, Batch& batch)
       : line_(line),
-        limits_(limits),
+        rules_(rules),
+        marks_(marks),
         batch_(batch),
         first_sample_(batch.samples.size()),
         first_tag_(batch.tags.size()),
-        skipped_before_(batch.fields_skipped) {}
+        skipped_before_(batch.fields_skipped),
+        cleans_(rules.sanitize == Sanitize::etsy) {}
 
   void run() {
     if (const Outcome fault = parse()) {
@@ -104,12 +120,16 @@ class LineParser {
   }
 
   Outcome parse_whole_notice() {
+    const bool is_event = line_.starts_with(event_mark);
+    if (!(is_event ? rules_.dialects.events : rules_.dialects.service_checks))
+      return Fault{Reason::dialect_off, line_.data()};
+    cleans_ = false;  // etsy knows no notices, and a title is prose
     ParsedNotice parsed;
     if (const auto wrong = parse_notice(line_, parsed)) return Fault{Reason::bad_notice, *wrong};
     if (!is_valid_utf8(line_)) return Fault{Reason::invalid_utf8, line_.data()};
     if (Outcome fault = parse_tags(parsed.tags, ',', ':')) return fault;
     name_ = parsed.name;
-    if (parsed.kind == Kind::service_check && name_.size() > limits_.name_bytes) {
+    if (!is_event && name_.size() > rules_.limits.name_bytes) {
       return Fault{Reason::name_too_long, name_.data()};
     }
     const auto notice = static_cast<std::uint32_t>(batch_.notices.size());
@@ -119,18 +139,20 @@ class LineParser {
     return std::nullopt;
   }
 
-  // The name, and tags within it: name,k=v  name;k=v  name#k=v  na[k=v]me
+  // The name, and tags within it: name,k=v  name;k=v  name#k=v  na[k=v]me. They are found before
+  // anything is cleaned: cleaning drops most of the marks.
   Outcome parse_name(std::string_view text) {
     name_ = text;
-    const std::size_t at = text.find_first_of(",;#[");
+    const std::size_t at = text.find_first_of(marks_);
     if (at != std::string_view::npos) {
       if (Outcome fault =
               text[at] == '[' ? parse_bracket_tags(text, at) : parse_suffix_tags(text, at)) {
         return fault;
       }
     }
+    if (cleans_) name_ = cleaned(name_, "");
     if (name_.empty()) return Fault{Reason::empty_name, text.data()};
-    if (name_.size() > limits_.name_bytes) return Fault{Reason::name_too_long, text.data()};
+    if (name_.size() > rules_.limits.name_bytes) return Fault{Reason::name_too_long, text.data()};
     if (name_.starts_with("tallyd.")) return Fault{Reason::reserved_name, text.data()};
     if (!is_valid_utf8(name_)) return Fault{Reason::invalid_utf8, text.data()};
     return std::nullopt;
@@ -154,9 +176,15 @@ class LineParser {
     if (before.empty() || after.empty()) {
       name_ = before.empty() ? after : before;
     } else {
-      name_ = batch_.joined_names.emplace_back(std::string(before) + std::string(after));
+      name_ = batch_.owned_texts.emplace_back(std::string(before) + std::string(after));
     }
     return parse_tags(list, ',', '=');
+  }
+
+  // `text`, or what is left of it, in memory of the batch. Each byte of `replaced` becomes '_'.
+  std::string_view cleaned(std::string_view text, std::string_view replaced) {
+    if (is_clean(text, replaced)) return text;
+    return batch_.owned_texts.emplace_back(clean(text, replaced));
   }
 
   Outcome parse_tags(std::string_view list, char separator, char equals) {
@@ -174,14 +202,15 @@ class LineParser {
     const std::size_t at = text.find(equals);
     Tag tag{.key = text.substr(0, at), .value = {}, .bare = at == std::string_view::npos};
     if (!tag.bare) tag.value = text.substr(at + 1);
+    if (cleans_) tag = {cleaned(tag.key, ";"), cleaned(tag.value, ";"), tag.bare};
     if (tag.key.empty())
       return std::nullopt;  // `:v` names nothing: the tag is dropped, the sample stays
-    if (tag.key.size() > limits_.tag_bytes || tag.value.size() > limits_.tag_bytes) {
+    const LineLimits& limits = rules_.limits;
+    if (tag.key.size() > limits.tag_bytes || tag.value.size() > limits.tag_bytes)
       return Fault{Reason::tag_too_long, text.data()};
-    }
-    if (batch_.tags.size() - first_tag_ >= limits_.tags)
+    if (batch_.tags.size() - first_tag_ >= limits.tags)
       return Fault{Reason::too_many_tags, text.data()};
-    if (!is_valid_utf8(text)) return Fault{Reason::invalid_utf8, text.data()};
+    if (!cleans_ && !is_valid_utf8(text)) return Fault{Reason::invalid_utf8, text.data()};
     tag_bytes_ += tag.key.size() + tag.value.size() + 2;
     batch_.tags.push_back(tag);
     return std::nullopt;
@@ -200,9 +229,12 @@ class LineParser {
     return std::nullopt;
   }
 
-  void expect_metric(std::string_view values) {
-    values_ = values;
+  // `text` begins with the ':' behind a type or a rate.
+  Outcome expect_next_metric(std::string_view text) {
+    if (!rules_.dialects.etsy) return Fault{Reason::dialect_off, text.data()};
+    values_ = text.substr(1);
     expects_type_ = true;
+    return std::nullopt;
   }
 
   Outcome parse_type(std::string_view piece) {
@@ -215,8 +247,8 @@ class LineParser {
     has_rate_ = false;
     expects_type_ = false;
     if (Outcome fault = *kind == Kind::set ? add_member() : add_values(*kind)) return fault;
-    if (colon != std::string_view::npos) expect_metric(piece.substr(colon + 1));
-    return std::nullopt;
+    if (colon == std::string_view::npos) return std::nullopt;
+    return expect_next_metric(piece.substr(colon));
   }
 
   Outcome add_member() {
@@ -226,12 +258,15 @@ class LineParser {
   }
 
   Outcome add_values(Kind kind) {
+    const bool signs_move = kind == Kind::gauge && rules_.signed_gauges == SignedGauges::delta;
     Pieces pieces(values_, ':');
     for (std::string_view text; pieces.next(text);) {
+      if (!rules_.dialects.dogstatsd && text.size() < values_.size())
+        return Fault{Reason::dialect_off, end_of(text)};  // the ':' between packed values
       if (text.empty()) continue;  // `a:1::2|c`: as the Datadog agent reads it
       Sample sample{.kind = kind};
       if (!parse_number(text, sample.value)) return Fault{Reason::bad_value, text.data()};
-      sample.is_delta = kind == Kind::gauge && (text.front() == '+' || text.front() == '-');
+      sample.is_delta = signs_move && (text.front() == '+' || text.front() == '-');
       batch_.samples.push_back(sample);
     }
     if (batch_.samples.size() == metric_) return Fault{Reason::missing_value, values_.data()};
@@ -239,21 +274,24 @@ class LineParser {
   }
 
   Outcome parse_field(std::string_view field) {
-    if (field.empty() || field == ":")
-      return std::nullopt;  // trailing '|', and what datadog clients leave
-    switch (field.front()) {
-      case '@':
-        return parse_rate(field.substr(1));
-      case '#':
-        return parse_tags(field.substr(1), ',', ':');
-      case ':':
-        expect_metric(field.substr(1));
-        return std::nullopt;
-      case 'T':
-        return check_timestamp(field.substr(1));
-      default:
-        return parse_other_field(field);
-    }
+    if (field.empty()) return std::nullopt;  // a trailing '|'
+    if (field.front() == '@') return parse_rate(field.substr(1));
+    if (field.front() == ':' && field.size() > 1) return expect_next_metric(field);
+    // A rate without its '@': taking it for an unknown field would count too little in silence.
+    if (is_digit(field.front()) || field.front() == '.')
+      return Fault{Reason::bad_rate, field.data()};
+    if (!rules_.dialects.dogstatsd) return Fault{Reason::dialect_off, field.data()};
+    return parse_dogstatsd_field(field);
+  }
+
+  Outcome parse_dogstatsd_field(std::string_view field) {
+    if (field.front() == '#') return parse_tags(field.substr(1), ',', ':');
+    if (field.front() == 'T') return parse_time(field.substr(1));
+    const bool is_known = field.starts_with("c:") || field.starts_with("e:") ||
+                          field.starts_with("card:") ||
+                          field == ":";  // what datadog's clients leave of an empty list
+    if (!is_known) ++batch_.fields_skipped;
+    return std::nullopt;
   }
 
   Outcome parse_rate(std::string_view text) {
@@ -269,26 +307,19 @@ class LineParser {
       Sample& sample = batch_.samples[i];
       if (sample.kind != Kind::gauge && sample.kind != Kind::set) sample.rate = rate;
     }
-    if (colon != std::string_view::npos) expect_metric(text.substr(colon + 1));
-    return std::nullopt;
+    if (colon == std::string_view::npos) return std::nullopt;
+    return expect_next_metric(text.substr(colon));
   }
 
-  // The sender's own time is checked, not used: the sample counts when it arrives.
-  static Outcome check_timestamp(std::string_view seconds) {
+  Outcome parse_time(std::string_view seconds) {
+    constexpr std::size_t digits_max = 18;  // what 64 bits hold whatever the digits are
     if (seconds.empty()) return Fault{Reason::bad_timestamp, seconds.data()};
     for (const char& c : seconds) {
       if (!is_digit(c)) return Fault{Reason::bad_timestamp, &c};
     }
-    return std::nullopt;
-  }
-
-  Outcome parse_other_field(std::string_view field) {
-    // A rate without its '@': taking it for an unknown field would count too little in silence.
-    if (is_digit(field.front()) || field.front() == '.')
-      return Fault{Reason::bad_rate, field.data()};
-    const bool is_known =
-        field.starts_with("c:") || field.starts_with("e:") || field.starts_with("card:");
-    if (!is_known) ++batch_.fields_skipped;
+    if (seconds.size() > digits_max)
+      return Fault{Reason::bad_timestamp, seconds.data() + digits_max};
+    std::from_chars(seconds.data(), end_of(seconds), time_);
     return std::nullopt;
   }
 
@@ -299,6 +330,8 @@ class LineParser {
     for (std::size_t i = first_sample_; i < batch_.samples.size(); ++i) {
       Sample& sample = batch_.samples[i];
       sample.name = name_;
+      // A gauge that is moved has no base in the past: it moves when the line arrives.
+      sample.time = sample.is_delta ? 0 : time_;
       sample.first_tag = static_cast<std::uint32_t>(first_tag_);
       sample.tag_count = tag_count;
     }
@@ -306,26 +339,35 @@ class LineParser {
   }
 
   std::string_view line_;
-  const LineLimits& limits_;
+  const ParseRules& rules_;
+  std::string_view marks_;
   Batch& batch_;
   const std::size_t first_sample_;
   const std::size_t first_tag_;
   const std::uint32_t skipped_before_;
+  bool cleans_;
   std::string_view name_;
   std::string_view values_;  // of the metric whose type comes next
   bool expects_type_ = false;
   std::size_t metric_ = 0;  // first sample of the metric that fields belong to
   bool has_rate_ = false;
   std::size_t tag_bytes_ = 0;  // in the series key, separators included
+  std::int64_t time_ = 0;      // of the last |T
 };
 
 }  // namespace
 
-void parse_datagram(std::string_view datagram, const LineLimits& limits, Batch& batch) {
+void parse_line(std::string_view line, const ParseRules& rules, Batch& batch) {
+  const std::string marks = tag_marks(rules.dialects);
+  LineParser(line, rules, marks, batch).run();
+}
+
+void parse_datagram(std::string_view datagram, const ParseRules& rules, Batch& batch) {
+  const std::string marks = tag_marks(rules.dialects);
   Pieces lines(datagram, '\n');
   for (std::string_view line; lines.next(line);) {
     if (line.ends_with('\r')) line.remove_suffix(1);
-    if (!line.empty()) LineParser(line, limits, batch).run();
+    if (!line.empty()) LineParser(line, rules, marks, batch).run();
   }
 }
 

@@ -12,10 +12,10 @@ std::string_view to_string(Kind kind) {
 
 std::string_view to_string(Reason reason) {
   constexpr std::array<std::string_view, reason_count> names = {
-      "missing_value", "missing_type", "empty_name",    "bad_value",       "bad_rate",
-      "bad_timestamp", "unknown_type", "bad_notice",    "invalid_utf8",    "reserved_name",
-      "name_too_long", "tag_too_long", "too_many_tags", "series_too_long", "truncated",
-      "series_limit",  "overflow",     "notice_limit"};
+      "missing_value", "missing_type",  "empty_name",   "bad_value",     "bad_rate",
+      "bad_timestamp", "unknown_type",  "dialect_off",  "bad_notice",    "invalid_utf8",
+      "reserved_name", "name_too_long", "tag_too_long", "too_many_tags", "series_too_long",
+      "truncated",     "line_too_long", "series_limit", "overflow",      "notice_limit"};
   return names[static_cast<std::size_t>(reason)];
 }
 
@@ -25,7 +25,7 @@ void Batch::clear() {
   notices.clear();
   lines.clear();
   refused.clear();
-  joined_names.clear();
+  owned_texts.clear();
   fields_skipped = 0;
 }
 

@@ -14,7 +14,8 @@ namespace tally {
 /// One received datagram: borrowed bytes, valid until the next `receive`.
 struct Datagram {
   std::string_view bytes;
-  bool is_truncated;  ///< it was larger than the buffer; `bytes` is its beginning
+  bool is_truncated;             ///< it was larger than the buffer; `bytes` is its beginning
+  const sockaddr_storage* from;  ///< valid as long; AF_UNSPEC where the sender has no name
 };
 
 /// Buffers for one batch. 64 KiB each takes the largest UDP datagram whole; the kernel gives the
@@ -37,6 +38,7 @@ class Receiver {
   std::size_t datagram_bytes_;
   std::unique_ptr<char[]> memory_;
   std::vector<iovec> slices_;
+  std::vector<sockaddr_storage> names_;
   std::vector<mmsghdr> headers_;
   std::vector<Datagram> datagrams_;
 };

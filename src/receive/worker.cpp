@@ -6,6 +6,8 @@
 #include <chrono>
 #include <utility>
 
+#include "socket_address.hpp"
+
 namespace tally {
 namespace {
 
@@ -13,21 +15,33 @@ namespace {
 // datagrams, about 1 ms.
 constexpr int batches_per_turn = 16;
 
+Arrival arrival_now(std::uint32_t listener) {
+  return {.listener = listener,
+          .peer = {},
+          .now = std::chrono::steady_clock::now(),
+          .wall = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now())};
+}
+
 }  // namespace
 
-Worker::Worker(std::vector<UdpSocket> sockets, const LineLimits& limits, Table first,
-               OnPart on_part)
-    : limits_(limits),
+Worker::Worker(Listeners listeners, const Settings& settings, Window first, OnPart on_part)
+    : settings_(settings),
       on_part_(std::move(on_part)),
-      sockets_(std::move(sockets)),
-      gathered_(std::move(first)),
+      sockets_(std::move(listeners.datagrams)),
+      listeners_(sockets_.size() + listeners.streams.size()),
+      ingestor_(settings.rules),
+      gathered_(std::move(first.table), listeners_, first.opened),
       orders_(std::make_unique<uv::Mailbox<Order>>(
           loop_, [this](Order order) { on_order(std::move(order)); })),
       end_(std::make_unique<uv::Async>(loop_, [this] { loop_.stop(); })) {
-  for (UdpSocket& socket : sockets_) {
-    polls_.push_back(std::make_unique<uv::Poll>(loop_, socket.fd(),
-                                                [this, &socket](int) { on_readable(socket); }));
+  for (std::uint32_t i = 0; i < sockets_.size(); ++i) {
+    polls_.push_back(
+        std::make_unique<uv::Poll>(loop_, sockets_[i].fd(), [this, i](int) { on_readable(i); }));
     polls_.back()->watch(UV_READABLE);
+  }
+  if (!listeners.streams.empty()) {
+    streams_ = std::make_unique<Streams>(loop_, std::move(listeners.streams), settings_.streams,
+                                         stream_owner());
   }
   thread_ = std::thread([this] { loop_.run(); });
   pthread_setname_np(thread_.native_handle(), "ingest");
@@ -39,57 +53,103 @@ Worker::~Worker() {
   // From here on the loop is this thread's: the handles close in the turn that ~Loop runs.
 }
 
-void Worker::close_window(std::uint64_t window, Table spare) {
-  orders_->send({.window = window, .spare = std::move(spare)});
+void Worker::close_window(std::uint64_t window, Window next) {
+  orders_->send({.window = window, .next = std::move(next)});
 }
 
 void Worker::stop(std::uint64_t window) {
-  orders_->send({.window = window, .spare = std::nullopt});
+  orders_->send({.window = window, .next = std::nullopt});
+}
+
+// What a stream brings is taken as the lines of a datagram are.
+Streams::Owner Worker::stream_owner() {
+  const auto arrival_of = [this](const Streams::Origin& origin) {
+    Arrival arrival = arrival_now(static_cast<std::uint32_t>(sockets_.size() + origin.listener));
+    arrival.peer = origin.peer;
+    return arrival;
+  };
+  return {
+      .on_text = [this, arrival_of](
+                     const Streams::Origin& origin,
+                     std::string_view text) { ingestor_.add(text, arrival_of(origin), gathered_); },
+      .on_refused =
+          [this, arrival_of](const Streams::Origin& origin, Reason reason, std::string_view start) {
+            Ingestor::refuse(reason, start, arrival_of(origin), gathered_);
+          },
+      .is_whole = [this](std::string_view line) { return ingestor_.is_line(line); }};
 }
 
 void Worker::on_order(Order order) {
-  if (!order.spare) drain();
-  double fill = 0;
-  for (UdpSocket& socket : sockets_) {
-    gathered_.counts.kernel_drops += socket.take_kernel_drops();
-    fill = std::max(fill, socket.fill());
+  if (!order.next) drain();
+  take_counts();
+  Gathered gathered = std::move(gathered_);
+  if (order.next) {
+    gathered_ = Gathered(std::move(order.next->table), listeners_, order.next->opened);
+    hand_over(order.window, std::move(gathered));
+    return;
   }
-  WindowPart part{.window = order.window, .gathered = std::move(gathered_), .buffer_fill = fill};
-  if (order.spare) {
-    gathered_ = Gathered(std::move(*order.spare));
-  } else {
-    // At once, so that senders are told: nothing will touch what was moved away.
-    polls_.clear();
-    sockets_.clear();
-  }
-  on_part_(std::move(part));
+  hand_over(order.window, std::move(gathered));
+  // At once, so that senders are told: nothing will touch what was moved away.
+  polls_.clear();
+  streams_.reset();
+  sockets_.clear();
 }
 
-void Worker::on_readable(UdpSocket& socket) {
+void Worker::hand_over(std::uint64_t window, Gathered gathered) {
+  double fill = 0;
+  for (const DatagramSocket& socket : sockets_) fill = std::max(fill, socket.fill());
+  on_part_({.window = window,
+            .gathered = std::move(gathered),
+            .buffer_fill = fill,
+            .connections = streams_ ? streams_->open() : 0});
+}
+
+void Worker::take_counts() {
+  for (std::size_t i = 0; i < sockets_.size(); ++i)
+    gathered_.counts[i].kernel_drops += sockets_[i].take_kernel_drops();
+  if (!streams_) return;
+  const std::vector<ConnectionCounts> counts = streams_->take_counts();
+  for (std::size_t i = 0; i < counts.size(); ++i)
+    gathered_.counts[sockets_.size() + i].connections += counts[i];
+}
+
+void Worker::on_readable(std::uint32_t listener) {
   for (int i = 0; i < batches_per_turn; ++i) {
-    if (!receive_batch(socket)) return;
+    if (!receive_batch(listener)) return;
   }
 }
 
 // True if there may be more.
-bool Worker::receive_batch(UdpSocket& socket) {
-  const Receiver::Received received = receiver_.receive(socket.fd());
-  if (received.error != 0) ++gathered_.counts.receive_errors;
+bool Worker::receive_batch(std::uint32_t listener) {
+  const Receiver::Received received = receiver_.receive(sockets_[listener].fd());
+  if (received.error != 0) ++gathered_.counts[listener].receive_errors;
   if (received.datagrams.empty()) return false;
-  const Instant now = std::chrono::steady_clock::now();
-  for (const Datagram& datagram : received.datagrams) {
-    ingest(datagram.bytes, datagram.is_truncated, limits_, now, batch_, gathered_);
-  }
-  return received.datagrams.size() == Receiver::batch_max;
+  Arrival arrival = arrival_now(listener);
+  for (const Datagram& datagram : received.datagrams) take(datagram, arrival);
+  // A sender on a Unix socket may be waiting for room: ask until there is nothing.
+  return sockets_[listener].is_unix() || received.datagrams.size() == Receiver::batch_max;
 }
 
-// Ends, because the queues can only become shorter.
+void Worker::take(const Datagram& datagram, Arrival& arrival) {
+  arrival.peer = peer_of(*datagram.from);
+  if (is_allowed(settings_.streams.allow, arrival.peer)) {
+    ingestor_.add_datagram(datagram.bytes, datagram.is_truncated, arrival, gathered_);
+    return;
+  }
+  IngestCounts& counts = gathered_.counts[arrival.listener];
+  ++counts.datagrams;
+  ++counts.datagrams_denied;
+}
+
+// Ends, because the queues of datagrams can only become shorter, and streams are read to what is
+// there now.
 void Worker::drain() {
-  for (UdpSocket& socket : sockets_) socket.refuse_new();
-  for (UdpSocket& socket : sockets_) {
-    while (receive_batch(socket)) {
+  for (DatagramSocket& socket : sockets_) socket.refuse_new();
+  for (std::uint32_t i = 0; i < sockets_.size(); ++i) {
+    while (receive_batch(i)) {
     }
   }
+  if (streams_) streams_->finish();
 }
 
 }  // namespace tally

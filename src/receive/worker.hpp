@@ -8,9 +8,10 @@
 #include <thread>
 #include <vector>
 
+#include "listeners.hpp"
 #include "receiver.hpp"
+#include "streams.hpp"
 #include "tally/ingest.hpp"
-#include "udp_socket.hpp"
 #include "uv/handles.hpp"
 #include "uv/mailbox.hpp"
 
@@ -20,7 +21,8 @@ namespace tally {
 struct WindowPart {
   std::uint64_t window;  ///< the number main gave with `close_window`
   Gathered gathered;
-  double buffer_fill;  ///< of the fullest socket, 0 .. 1
+  double buffer_fill;       ///< of the fullest socket, 0 .. 1
+  std::size_t connections;  ///< open streams
 };
 
 /// Receives, parses and aggregates until it is told to close the window: then it swaps its table
@@ -29,15 +31,26 @@ class Worker {
  public:
   using OnPart = std::function<void(WindowPart)>;
 
-  /// Starts the thread. `on_part` is called on that thread. `limits` must outlive the worker.
-  Worker(std::vector<UdpSocket> sockets, const LineLimits& limits, Table first, OnPart on_part);
+  struct Settings {
+    IngestRules rules;
+    Streams::Settings streams;  ///< its `allow` holds for datagrams too
+  };
+
+  /// An empty table, and from when on it gathers.
+  struct Window {
+    Table table;
+    WallTime opened;
+  };
+
+  /// Starts the thread. `on_part` is called on that thread. `settings` must outlive the worker.
+  Worker(Listeners listeners, const Settings& settings, Window first, OnPart on_part);
   ~Worker();  ///< ends the thread and waits for it
 
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  /// Any thread. Ends the open window; `spare` is the empty table of the next.
-  void close_window(std::uint64_t window, Table spare);
+  /// Any thread. Ends the open window and opens the next.
+  void close_window(std::uint64_t window, Window next);
 
   /// Any thread. Reads what still waits in the sockets' queues, hands over the last window and
   /// receives no more.
@@ -46,22 +59,28 @@ class Worker {
  private:
   struct Order {
     std::uint64_t window;
-    std::optional<Table> spare;  // none: stop
+    std::optional<Window> next;  // none: stop
   };
 
+  Streams::Owner stream_owner();
   void on_order(Order order);
-  void on_readable(UdpSocket& socket);
-  bool receive_batch(UdpSocket& socket);
+  void hand_over(std::uint64_t window, Gathered gathered);
+  void on_readable(std::uint32_t listener);
+  bool receive_batch(std::uint32_t listener);
+  void take(const Datagram& datagram, Arrival& arrival);
+  void take_counts();
   void drain();
 
-  const LineLimits& limits_;
+  const Settings& settings_;
   OnPart on_part_;
-  std::vector<UdpSocket> sockets_;
+  std::vector<DatagramSocket> sockets_;
+  std::size_t listeners_;
   Receiver receiver_;
-  Batch batch_;
+  Ingestor ingestor_;
   Gathered gathered_;
   uv::Loop loop_;
   std::vector<std::unique_ptr<uv::Poll>> polls_;
+  std::unique_ptr<Streams> streams_;  // none without stream listeners
   std::unique_ptr<uv::Mailbox<Order>> orders_;
   std::unique_ptr<uv::Async> end_;
   std::thread thread_;

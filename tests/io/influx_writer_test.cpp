@@ -20,6 +20,7 @@ using tally::InfluxWriter;
 using tally::OutboxCounts;
 using tally::OutboxLimits;
 using tally::Payload;
+using tally::Precision;
 using tally::test::cut;
 using tally::test::FakeReply;
 using tally::test::FakeRequest;
@@ -150,17 +151,19 @@ TEST_CASE("influx writer: where it writes follows from its settings") {
     const char* path;
     const char* database;
     const char* retention_policy;
-    bool milliseconds;
+    Precision precision;
     const char* target;
   };
   const std::vector<Row> rows{
-      {"plain", "", "metric", "", false, "/write?db=metric&precision=s"},
-      {"milliseconds", "", "metric", "", true, "/write?db=metric&precision=ms"},
-      {"slash at the end", "/", "metric", "", false, "/write?db=metric&precision=s"},
-      {"behind a path", "/influx/", "metric", "", false, "/influx/write?db=metric&precision=s"},
-      {"retention policy", "", "metric", "one week", false,
+      {"plain", "", "metric", "", Precision::seconds, "/write?db=metric&precision=s"},
+      {"milliseconds", "", "metric", "", Precision::milliseconds, "/write?db=metric&precision=ms"},
+      {"nanoseconds", "", "metric", "", Precision::nanoseconds, "/write?db=metric&precision=ns"},
+      {"slash at the end", "/", "metric", "", Precision::seconds, "/write?db=metric&precision=s"},
+      {"behind a path", "/influx/", "metric", "", Precision::seconds,
+       "/influx/write?db=metric&precision=s"},
+      {"retention policy", "", "metric", "one week", Precision::seconds,
        "/write?db=metric&rp=one%20week&precision=s"},
-      {"hostile name", "", "a&b=c/\"\xC3\xA9", "", false,
+      {"hostile name", "", "a&b=c/\"\xC3\xA9", "", Precision::seconds,
        "/write?db=a%26b%3Dc%2F%22%C3%A9&precision=s"},
   };
   for (const Row& row : rows) {
@@ -172,7 +175,7 @@ TEST_CASE("influx writer: where it writes follows from its settings") {
     rig.settings.gzip = false;
     rig.server.listen();
     Payload payload = lines(1);
-    payload.milliseconds = row.milliseconds;
+    payload.precision = row.precision;
     rig.start().push(payload);
     REQUIRE(rig.run_until_empty());
     CHECK(rig.server.requests()[0].target == row.target);

@@ -4,23 +4,26 @@
 #include <doctest/doctest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <condition_variable>
+#include <filesystem>
 #include <mutex>
 #include <string>
 #include <vector>
 
+#include "receive/listeners.hpp"
 #include "receive/receiver.hpp"
-#include "receive/udp_socket.hpp"
+#include "receive/socket_address.hpp"
 #include "receive/worker.hpp"
 
 using namespace tally;
 
 namespace {
 
-UdpSocket open_or_fail(const ListenAddress& address, UdpSocket::Options options = {}) {
-  auto opened = UdpSocket::open(address, options);
+DatagramSocket open_or_fail(const ListenAddress& address, DatagramSocket::Options options = {}) {
+  auto opened = DatagramSocket::open(address, options);
   if (!opened) FAIL(opened.error().message);
   return std::move(opened).value();
 }
@@ -28,7 +31,7 @@ UdpSocket open_or_fail(const ListenAddress& address, UdpSocket::Options options 
 // A plain client socket on the v4 loopback.
 class Client {
  public:
-  explicit Client(const UdpSocket& to) : fd_(socket(AF_INET, SOCK_DGRAM, 0)) {
+  explicit Client(const DatagramSocket& to) : fd_(socket(AF_INET, SOCK_DGRAM, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(to.address().port);
@@ -42,6 +45,49 @@ class Client {
   void send(std::string_view datagram) {
     REQUIRE(::send(fd_, datagram.data(), datagram.size(), 0) ==
             static_cast<ssize_t>(datagram.size()));
+  }
+
+  std::uint16_t port() const { return bound_port(fd_); }
+
+ private:
+  int fd_;
+};
+
+// A directory that goes with its content.
+class Directory {
+ public:
+  Directory() { REQUIRE(mkdtemp(path_.data()) != nullptr); }
+  ~Directory() { std::filesystem::remove_all(path_); }
+  Directory(const Directory&) = delete;
+  Directory& operator=(const Directory&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_ = "/tmp/tallyd-receive-XXXXXX";
+};
+
+DatagramSocket open_unix_or_fail(const std::string& path) {
+  auto opened = DatagramSocket::open_unix(path, {});
+  if (!opened) FAIL(opened.error().message);
+  return std::move(opened).value();
+}
+
+// A client of a Unix datagram socket, which waits where the queue is full.
+class UnixClient {
+ public:
+  explicit UnixClient(const std::string& path) : fd_(socket(AF_UNIX, SOCK_DGRAM, 0)) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    REQUIRE(connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+  }
+  ~UnixClient() { close(fd_); }
+  UnixClient(const UnixClient&) = delete;
+  UnixClient& operator=(const UnixClient&) = delete;
+
+  bool send(std::string_view datagram) {
+    return ::send(fd_, datagram.data(), datagram.size(), MSG_NOSIGNAL) ==
+           static_cast<ssize_t>(datagram.size());
   }
 
  private:
@@ -82,6 +128,10 @@ class Parts {
   std::vector<WindowPart> parts_;
 };
 
+Worker::Window window_of(const TableRules& rules) {
+  return {Table(rules), WallTime{}};
+}
+
 double counter_in(const Table& table, std::string_view name) {
   for (const Table::Entry& entry : table.entries()) {
     if (split_series_key(entry.key).name == name) return std::get<Counter>(entry.aggregate).sum;
@@ -92,19 +142,19 @@ double counter_in(const Table& table, std::string_view name) {
 }  // namespace
 
 TEST_CASE("udp socket: port 0 is replaced by the port that the kernel chose") {
-  const UdpSocket v4 = open_or_fail({"127.0.0.1", 0});
+  const DatagramSocket v4 = open_or_fail({"127.0.0.1", 0});
   CHECK(v4.address().port != 0);
-  CHECK(v4.name() == "127.0.0.1:" + std::to_string(v4.address().port));
-  const UdpSocket v6 = open_or_fail({"::1", 0});
-  CHECK(v6.name() == "[::1]:" + std::to_string(v6.address().port));
+  CHECK(v4.name() == "udp 127.0.0.1:" + std::to_string(v4.address().port));
+  const DatagramSocket v6 = open_or_fail({"::1", 0});
+  CHECK(v6.name() == "udp [::1]:" + std::to_string(v6.address().port));
 }
 
 TEST_CASE("udp socket: a port in use is an error that names the port and how to find its owner") {
-  const UdpSocket first = open_or_fail({"127.0.0.1", 0});
-  const auto second = UdpSocket::open(first.address(), {});
+  const DatagramSocket first = open_or_fail({"127.0.0.1", 0});
+  const auto second = DatagramSocket::open(first.address(), {});
   REQUIRE_FALSE(second);
-  CHECK(second.error().message.starts_with("udp " + first.name() +
-                                           ": cannot listen: Address already in use"));
+  CHECK(
+      second.error().message.starts_with(first.name() + ": cannot listen: Address already in use"));
   CHECK(second.error().message.find("ss -lunp") != std::string::npos);
 }
 
@@ -112,7 +162,7 @@ TEST_CASE("udp socket: localhost is both loopbacks and * is all addresses of bot
   CHECK(literals_of({"localhost", 1}) == std::vector<ListenAddress>{{"127.0.0.1", 1}, {"::1", 1}});
   CHECK(literals_of({"*", 1}) == std::vector<ListenAddress>{{"0.0.0.0", 1}, {"::", 1}});
   std::vector<std::string> warnings;
-  const auto sockets = open_sockets({{"localhost", 0}, {"*", 0}}, {}, warnings);
+  const auto sockets = open_udp({{"localhost", 0}, {"*", 0}}, {}, warnings);
   REQUIRE(sockets);
   CHECK(sockets.value().size() == 4);
   CHECK(warnings.empty());
@@ -121,19 +171,19 @@ TEST_CASE("udp socket: localhost is both loopbacks and * is all addresses of bot
 TEST_CASE("udp socket: an address that was typed and that this host does not have is an error") {
   const ListenAddress foreign_v6{"2001:db8::1", 0};
   std::vector<std::string> warnings;
-  CHECK_FALSE(open_sockets({{"192.0.2.1", 0}}, {}, warnings));
-  CHECK_FALSE(open_sockets({foreign_v6}, {}, warnings));
-  CHECK_FALSE(open_sockets({{"127.0.0.1", 0}, foreign_v6}, {}, warnings));
+  CHECK_FALSE(open_udp({{"192.0.2.1", 0}}, {}, warnings));
+  CHECK_FALSE(open_udp({foreign_v6}, {}, warnings));
+  CHECK_FALSE(open_udp({{"127.0.0.1", 0}, foreign_v6}, {}, warnings));
   CHECK(warnings.empty());
 }
 
 TEST_CASE("udp socket: the granted receive buffer is reported in the bytes that were asked for") {
-  const UdpSocket socket = open_or_fail({"127.0.0.1", 0}, {.receive_buffer = 64 << 10});
+  const DatagramSocket socket = open_or_fail({"127.0.0.1", 0}, {.receive_buffer = 64 << 10});
   CHECK(socket.receive_buffer() == 64 << 10);
 }
 
 TEST_CASE("udp socket: datagrams sent are datagrams received plus kernel drops, exactly") {
-  UdpSocket socket = open_or_fail({"127.0.0.1", 0}, {.receive_buffer = 64 << 10});
+  DatagramSocket socket = open_or_fail({"127.0.0.1", 0}, {.receive_buffer = 64 << 10});
   Client client(socket);
   constexpr std::size_t sent = 5000;
   for (std::size_t i = 0; i < sent; ++i) client.send("a:1|c");
@@ -149,7 +199,7 @@ TEST_CASE("udp socket: datagrams sent are datagrams received plus kernel drops, 
 
 TEST_CASE(
     "udp socket: one that refuses new datagrams gives the queued ones and counts the others") {
-  UdpSocket socket = open_or_fail({"127.0.0.1", 0});
+  DatagramSocket socket = open_or_fail({"127.0.0.1", 0});
   Client client(socket);
   for (int i = 0; i < 100; ++i) client.send("a:1|c");
   socket.refuse_new();
@@ -161,7 +211,7 @@ TEST_CASE(
 
 TEST_CASE(
     "receiver: every batch size gives each datagram once, and never one of an earlier batch") {
-  const UdpSocket socket = open_or_fail({"127.0.0.1", 0});
+  const DatagramSocket socket = open_or_fail({"127.0.0.1", 0});
   Client client(socket);
   Receiver receiver;
   int number = 0;
@@ -176,7 +226,7 @@ TEST_CASE(
 }
 
 TEST_CASE("receiver: the largest datagram comes whole, and an empty one is a datagram too") {
-  const UdpSocket socket = open_or_fail({"127.0.0.1", 0});
+  const DatagramSocket socket = open_or_fail({"127.0.0.1", 0});
   Client client(socket);
   Receiver receiver;
   const std::string largest(65507, 'x');
@@ -187,7 +237,7 @@ TEST_CASE("receiver: the largest datagram comes whole, and an empty one is a dat
 }
 
 TEST_CASE("receiver: a datagram larger than the buffer is marked as truncated") {
-  const UdpSocket socket = open_or_fail({"127.0.0.1", 0});
+  const DatagramSocket socket = open_or_fail({"127.0.0.1", 0});
   Client client(socket);
   Receiver receiver(16);
   client.send("a:1|c\nb:123456789|c");
@@ -207,13 +257,14 @@ TEST_CASE("receiver: a socket that fails says why") {
 }
 
 TEST_CASE("worker: a closed window holds what came before it, and the next one is empty") {
-  std::vector<UdpSocket> sockets;
+  std::vector<DatagramSocket> sockets;
   sockets.push_back(open_or_fail({"127.0.0.1", 0}));
   Client client(sockets[0]);
-  const LineLimits limits;
+  const Worker::Settings settings;
   const TableRules rules;
   Parts parts;
-  Worker worker(std::move(sockets), limits, Table(rules), parts.box());
+  Worker worker({.datagrams = std::move(sockets), .streams = {}}, settings, window_of(rules),
+                parts.box());
 
   client.send("hits:1|c\nhits:2|c\nbad");
   double hits = 0;
@@ -221,52 +272,55 @@ TEST_CASE("worker: a closed window holds what came before it, and the next one i
   // The worker may be told of the window before the kernel tells it of the datagram.
   std::uint64_t window = 0;
   while (hits == 0) {
-    worker.close_window(++window, Table(rules));
+    worker.close_window(++window, window_of(rules));
     const WindowPart part = parts.wait_for(window);
     hits += counter_in(part.gathered.table, "hits");
-    refused += part.gathered.counts.refused();
-    CHECK(part.gathered.counts.balances());
+    refused += part.gathered.total().refused();
+    CHECK(part.gathered.total().balances());
   }
   CHECK(hits == 3);
   CHECK(refused == 1);
-  worker.close_window(++window, Table(rules));
+  worker.close_window(++window, window_of(rules));
   CHECK(parts.wait_for(window).gathered.table.empty());
 }
 
 TEST_CASE("worker: a stop reads what the kernel still holds, and nothing is lost") {
   for (int round = 0; round < 20; ++round) {
-    std::vector<UdpSocket> sockets;
+    std::vector<DatagramSocket> sockets;
     sockets.push_back(open_or_fail({"127.0.0.1", 0}));
     Client client(sockets[0]);
-    const LineLimits limits;
+    const Worker::Settings settings;
     const TableRules rules;
     Parts parts;
-    Worker worker(std::move(sockets), limits, Table(rules), parts.box());
+    Worker worker({.datagrams = std::move(sockets), .streams = {}}, settings, window_of(rules),
+                  parts.box());
     constexpr int sent = 500;
     for (int i = 0; i < sent; ++i) client.send("hits:1|c");
     worker.stop(1);
     const WindowPart part = parts.wait_for(1);
-    CHECK(part.gathered.counts.datagrams + part.gathered.counts.kernel_drops == sent);
+    CHECK(part.gathered.total().datagrams + part.gathered.total().kernel_drops == sent);
     CHECK(counter_in(part.gathered.table, "hits") == sent);
   }
 }
 
 TEST_CASE(
     "worker: two on one port share the senders, and their tables add up to all that was sent") {
-  const LineLimits limits;
+  const Worker::Settings settings;
   const TableRules rules;
   Parts first_parts;
   Parts second_parts;
-  std::vector<UdpSocket> first;
+  std::vector<DatagramSocket> first;
   first.push_back(open_or_fail({"127.0.0.1", 0}, {.share_port = true}));
   const ListenAddress shared = first[0].address();
-  std::vector<UdpSocket> second;
+  std::vector<DatagramSocket> second;
   second.push_back(open_or_fail(shared, {.share_port = true}));
   std::vector<std::unique_ptr<Client>> clients;
   for (int i = 0; i < 16; ++i) clients.push_back(std::make_unique<Client>(first[0]));
 
-  Worker one(std::move(first), limits, Table(rules), first_parts.box());
-  Worker two(std::move(second), limits, Table(rules), second_parts.box());
+  Worker one({.datagrams = std::move(first), .streams = {}}, settings, window_of(rules),
+             first_parts.box());
+  Worker two({.datagrams = std::move(second), .streams = {}}, settings, window_of(rules),
+             second_parts.box());
   for (int i = 0; i < 100; ++i) {
     for (const auto& client : clients) client->send("hits:1|c");
   }
@@ -278,16 +332,109 @@ TEST_CASE(
 }
 
 TEST_CASE("worker: one that is destroyed while it receives leaves no open handle and a free port") {
-  std::vector<UdpSocket> sockets;
+  std::vector<DatagramSocket> sockets;
   sockets.push_back(open_or_fail({"127.0.0.1", 0}));
   const ListenAddress address = sockets[0].address();
   Client client(sockets[0]);
-  const LineLimits limits;
+  const Worker::Settings settings;
   const TableRules rules;
   Parts parts;
   {
-    Worker worker(std::move(sockets), limits, Table(rules), parts.box());
+    Worker worker({.datagrams = std::move(sockets), .streams = {}}, settings, window_of(rules),
+                  parts.box());
     for (int i = 0; i < 100; ++i) client.send("hits:1|c");
   }
-  CHECK(UdpSocket::open(address, {}));  // and ~Loop has asserted that nothing was left open
+  CHECK(DatagramSocket::open(address, {}));  // and ~Loop has asserted that nothing was left open
+}
+
+TEST_CASE("receiver: each datagram comes with its sender, also behind one of another family") {
+  const DatagramSocket socket = open_or_fail({"127.0.0.1", 0});
+  Client one(socket), other(socket);
+  one.send("a:1|c");
+  other.send("a:1|c");
+  Receiver receiver;
+  const auto got = receiver.receive(socket.fd());
+  REQUIRE(got.datagrams.size() == 2);
+  CHECK(peer_of(*got.datagrams[0].from).port == one.port());
+  CHECK(peer_of(*got.datagrams[1].from).port == other.port());
+
+  const Directory directory;
+  const DatagramSocket unix_socket = open_unix_or_fail(directory.path() + "/s");
+  UnixClient nameless(directory.path() + "/s");
+  REQUIRE(nameless.send("a:1|c"));
+  const auto local = receiver.receive(unix_socket.fd());
+  REQUIRE(local.datagrams.size() == 1);
+  CHECK(peer_of(*local.datagrams[0].from) == Peer{});
+}
+
+TEST_CASE("worker: datagrams of senders that are not allowed are counted, and not read") {
+  struct Row {
+    const char* network;
+    std::uint64_t denied;
+  };
+  for (const Row& row : {Row{"10.0.0.0/8", 1}, Row{"127.0.0.0/8", 0}}) {
+    CAPTURE(row.network);
+    std::vector<DatagramSocket> sockets;
+    sockets.push_back(open_or_fail({"127.0.0.1", 0}));
+    Client client(sockets[0]);
+    Worker::Settings settings;
+    settings.streams.allow = {parse_network(row.network).value()};
+    const TableRules rules;
+    Parts parts;
+    Worker worker({.datagrams = std::move(sockets), .streams = {}}, settings, window_of(rules),
+                  parts.box());
+    client.send("a:1|c");
+    worker.stop(1);
+    const WindowPart part = parts.wait_for(1);
+    CHECK(part.gathered.total().datagrams == 1);
+    CHECK(part.gathered.total().datagrams_denied == row.denied);
+    CHECK(part.gathered.table.size() == 1 - row.denied);
+  }
+}
+
+TEST_CASE("worker: a Unix datagram sender is never kept waiting, and a stop tells it") {
+  const Directory directory;
+  const std::string path = directory.path() + "/statsd.sock";
+  std::vector<DatagramSocket> sockets;
+  sockets.push_back(open_unix_or_fail(path));
+  UnixClient client(path);
+  const Worker::Settings settings;
+  const TableRules rules;
+  Parts parts;
+  Worker worker({.datagrams = std::move(sockets), .streams = {}}, settings, window_of(rules),
+                parts.box());
+  // Far more than the kernel holds: a blocking send returns only because we read.
+  constexpr int sent = 5000;
+  for (int i = 0; i < sent; ++i) REQUIRE(client.send("hits:1|c"));
+  worker.stop(1);
+  const WindowPart part = parts.wait_for(1);
+  CHECK(counter_in(part.gathered.table, "hits") == sent);
+  CHECK_FALSE(client.send("hits:1|c"));
+}
+
+TEST_CASE("listeners: all kinds open together, in the order of their counts") {
+  const Directory directory;
+  Config::Listen listen;
+  listen.udp = {{"127.0.0.1", 0}, {"::1", 0}};
+  listen.tcp = {{"localhost", 0}};
+  listen.unixgram = {directory.path() + "/gram"};
+  listen.unix_stream = {directory.path() + "/stream"};
+  listen.workers = 2;
+  const auto opened = open_listeners(listen);
+  REQUIRE(opened);
+  REQUIRE(opened.value().of_worker.size() == 2);
+  const Listeners& first = opened.value().of_worker[0];
+  const Listeners& second = opened.value().of_worker[1];
+  CHECK(first.datagrams.size() == 3);
+  CHECK(first.streams.size() == 3);
+  CHECK(second.datagrams.size() == 2);
+  CHECK(second.streams.empty());
+  CHECK(second.datagrams[0].address() == first.datagrams[0].address());
+  const std::vector<std::string>& names = opened.value().names;
+  REQUIRE(names.size() == first.size());
+  CHECK(names[0].starts_with("udp 127.0.0.1:"));
+  CHECK(names[1].starts_with("udp [::1]:"));
+  CHECK(names[2] == "unixgram " + directory.path() + "/gram");
+  CHECK(names[3].starts_with("tcp 127.0.0.1:"));
+  CHECK(names[5] == "unix " + directory.path() + "/stream");
 }

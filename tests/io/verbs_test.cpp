@@ -18,7 +18,7 @@
 #include "daemon/sources.hpp"
 #include "fake_server.hpp"
 #include "process.hpp"
-#include "receive/udp_socket.hpp"
+#include "receive/datagram_socket.hpp"
 #include "uv/handles.hpp"
 
 using namespace tally;
@@ -32,8 +32,8 @@ namespace {
 
 constexpr std::array<const char*, 1> nothing_set = {nullptr};
 
-UdpSocket open_on_loopback() {
-  Result<UdpSocket> socket = UdpSocket::open({"127.0.0.1", 0}, {});
+DatagramSocket open_on_loopback() {
+  Result<DatagramSocket> socket = DatagramSocket::open({"127.0.0.1", 0}, {});
   if (!socket) FAIL(socket.error().message);
   return std::move(socket).value();
 }
@@ -162,7 +162,7 @@ TEST_CASE(
 TEST_CASE("check --running: is well while the address is bound, and not afterwards") {
   ListenAddress address;
   {
-    const UdpSocket socket = open_on_loopback();
+    const DatagramSocket socket = open_on_loopback();
     address = socket.address();
     const std::vector<Finding> findings = find_running(listening_on(address));
     REQUIRE(findings.size() == 1);
@@ -175,7 +175,7 @@ TEST_CASE("check --running: is well while the address is bound, and not afterwar
 }
 
 TEST_CASE("check: an address in use is a note, one that this host has not is to be mended") {
-  const UdpSocket socket = open_on_loopback();
+  const DatagramSocket socket = open_on_loopback();
   const auto first = [](const Config& config) { return find_problems({config, {}}).front(); };
   CHECK(first(listening_on({"127.0.0.1", 0})).level == Level::well);
   CHECK(first(listening_on(socket.address())).level == Level::note);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -20,6 +21,13 @@ bool lies_in(std::string_view part, std::string_view whole) {
          at_most(part.data() + part.size(), whole.data() + whole.size());
 }
 
+/// Whether a sample may hold this view: of the datagram, or of the batch's own memory.
+bool is_of(std::string_view part, std::string_view datagram, const Batch& batch) {
+  return lies_in(part, datagram) ||
+         std::ranges::any_of(batch.owned_texts,
+                             [part](const std::string& text) { return lies_in(part, text); });
+}
+
 /// What no datagram may break: views stay in it, indices in their vectors, numbers in their range.
 std::optional<std::string> broken_promise(std::string_view datagram, const Batch& batch) {
   std::size_t expected_first = 0;
@@ -36,14 +44,14 @@ std::optional<std::string> broken_promise(std::string_view datagram, const Batch
   for (const Sample& sample : batch.samples) {
     if (sample.first_tag + std::size_t{sample.tag_count} > batch.tags.size())
       return "tags of nobody";
-    const bool is_joined =
-        std::ranges::find(batch.joined_names, sample.name) != batch.joined_names.end();
-    if (!is_joined && !lies_in(sample.name, datagram)) return "a name from nowhere";
+    if (!is_of(sample.name, datagram, batch)) return "a name from nowhere";
     if (sample.name.empty()) return "an empty name";
     if (!lies_in(sample.member, datagram)) return "a member from nowhere";
     if (!(sample.rate >= rate_min && sample.rate <= 1)) return "a rate out of range";
+    if (sample.time < 0) return "a time before 1970";
     for (const Tag& tag : batch.tags_of(sample)) {
-      if (!lies_in(tag.key, datagram) || !lies_in(tag.value, datagram)) return "a tag from nowhere";
+      if (!is_of(tag.key, datagram, batch) || !is_of(tag.value, datagram, batch))
+        return "a tag from nowhere";
     }
   }
   return std::nullopt;
@@ -95,15 +103,28 @@ class Comparison {
 
 }  // namespace
 
-std::optional<std::string> parse_disagreement(std::string_view datagram) {
+ParseRules rules_of(std::uint32_t number) {
+  std::uint32_t bit = 1;
+  const auto is_set = [&] { return (number & std::exchange(bit, bit << 1)) != 0; };
+  ParseRules rules;
+  Dialects& on = rules.dialects;
+  for (bool* dialect : {&on.etsy, &on.dogstatsd, &on.influx, &on.graphite, &on.signalfx,
+                        &on.librato, &on.events, &on.service_checks})
+    *dialect = !is_set();
+  if (is_set()) rules.sanitize = Sanitize::etsy;
+  if (is_set()) rules.signed_gauges = SignedGauges::absolute;
+  return rules;
+}
+
+std::optional<std::string> parse_disagreement(std::string_view datagram, const ParseRules& rules) {
   const GuardedBuffer buffer(datagram);
   Batch batch;
-  parse_datagram(buffer.view(), LineLimits{}, batch);
+  parse_datagram(buffer.view(), rules, batch);
   if (auto broken = broken_promise(buffer.view(), batch)) {
     return fmt::format("\"{}\": {}", escape(datagram), *broken);
   }
   Comparison comparison(batch);
-  for (const NaiveLine& naive : naive_parse(datagram)) {
+  for (const NaiveLine& naive : naive_parse(datagram, rules)) {
     if (auto difference = comparison.of(naive)) {
       return fmt::format("\"{}\": {}", escape(naive.text), *difference);
     }

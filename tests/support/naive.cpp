@@ -71,10 +71,40 @@ std::optional<Kind> kind_of(const std::string& type) {
   return found == kinds.end() ? std::nullopt : std::optional(found->second);
 }
 
+bool is_on(char mark, const Dialects& dialects) {
+  if (mark == ',') return dialects.influx;
+  if (mark == ';') return dialects.graphite;
+  if (mark == '#') return dialects.librato;
+  return mark == '[' && dialects.signalfx;
+}
+
+/// In the three steps that etsy's statsd takes, one after the other.
+std::string as_etsy_cleans(const std::string& text) {
+  const std::string white = " \t\n\v\f\r";
+  const std::string kept = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.;=";
+  std::string joined, left;
+  for (const char c : text) {
+    const bool in_run = white.find(c) != std::string::npos;
+    if (!in_run) joined += c;
+    if (in_run && (joined.empty() || joined.back() != ' ')) joined += ' ';
+  }
+  std::ranges::replace(joined, ' ', '_');
+  std::ranges::replace(joined, '/', '-');
+  std::ranges::copy_if(joined, std::back_inserter(left),
+                       [&](char c) { return kept.find(c) != std::string::npos; });
+  return left;
+}
+
+/// In a tag ';' would be the end of the tag.
+std::string as_etsy_cleans_a_tag(std::string text) {
+  std::ranges::replace(text, ';', '_');
+  return as_etsy_cleans(text);
+}
+
 /// Reads one line and collects samples and faults as it goes.
 class LineReader {
  public:
-  LineReader(const std::string& text, const LineLimits& limits) : limits_(limits) {
+  LineReader(const std::string& text, const ParseRules& rules) : rules_(rules) {
     line_.text = text;
   }
 
@@ -89,8 +119,11 @@ class LineReader {
     read_head(head);
     const auto parts = split_parts(*rest);
     for (const Part& part : parts) read_tag_fields(part);
+    clean_tags();
     check_tags();
     for (const Part& part : parts) read_part(part);
+    if (parts.size() > 1 && !rules_.dialects.etsy) fault(Reason::dialect_off);
+    for (NaiveSample& sample : line_.samples) sample.time = sample.is_delta ? 0 : time_;
     if (!line_.faults.empty()) line_.samples.clear();
     return line_;
   }
@@ -100,28 +133,32 @@ class LineReader {
 
   /// _e{title bytes,text bytes}:title|text|fields
   NaiveLine read_event() {
+    if (!rules_.dialects.events) return refused(Reason::dialect_off);
     const auto [head, rest] = cut(line_.text, '}');
     const auto [title_size, text_size] = cut(head.substr(3), ',');
     const auto title_bytes = read_length(title_size),
                text_bytes = read_length(text_size.value_or(""));
-    if (!rest || !title_bytes || !text_bytes || *title_bytes == 0) return bad_notice();
+    if (!rest || !title_bytes || !text_bytes || *title_bytes == 0)
+      return refused(Reason::bad_notice);
     const std::string fields = *rest + "|";
-    if (fields[0] != ':' || *title_bytes + *text_bytes + 3 > fields.size()) return bad_notice();
+    if (fields[0] != ':' || *title_bytes + *text_bytes + 3 > fields.size())
+      return refused(Reason::bad_notice);
     if (fields[1 + *title_bytes] != '|' || fields[2 + *title_bytes + *text_bytes] != '|')
-      return bad_notice();
+      return refused(Reason::bad_notice);
     name_ = fields.substr(1, *title_bytes);
     return read_notice(Kind::event, split(fields.substr(2 + *title_bytes + *text_bytes), '|'));
   }
 
   /// _sc|name|status|fields
   NaiveLine read_check() {
+    if (!rules_.dialects.service_checks) return refused(Reason::dialect_off);
     const auto pieces = split(line_.text, '|');
     const bool is_good =
         pieces.size() >= 3 && !pieces[1].empty() &&
         (pieces[2] == "0" || pieces[2] == "1" || pieces[2] == "2" || pieces[2] == "3");
-    if (!is_good) return bad_notice();
+    if (!is_good) return refused(Reason::bad_notice);
     name_ = pieces[1];
-    if (name_.size() > limits_.name_bytes) fault(Reason::name_too_long);
+    if (name_.size() > rules_.limits.name_bytes) fault(Reason::name_too_long);
     return read_notice(Kind::service_check, {pieces.begin() + 3, pieces.end()});
   }
 
@@ -132,8 +169,8 @@ class LineReader {
     return std::stoul(digits);
   }
 
-  NaiveLine bad_notice() {
-    fault(Reason::bad_notice);
+  NaiveLine refused(Reason reason) {
+    fault(reason);
     return line_;
   }
 
@@ -153,7 +190,9 @@ class LineReader {
   /// name, or name,k=v,k=v or name;k=v;k=v or name#k=v,k=v or na[k=v,k=v]me. What is not such a
   /// list throughout belongs to the name.
   void read_head(const std::string& head) {
-    const std::size_t at = head.find_first_of(",;#[");
+    std::size_t at = head.find_first_of(",;#[");
+    while (at != std::string::npos && !is_on(head[at], rules_.dialects))
+      at = head.find_first_of(",;#[", at + 1);
     name_ = head;
     if (at != std::string::npos && head[at] == '[') {
       const auto [list, after] = cut(head.substr(at + 1), ']');
@@ -162,8 +201,9 @@ class LineReader {
       const char separator = head[at] == ';' ? ';' : ',';
       if (read_name_tags(head.substr(at + 1), separator)) name_ = head.substr(0, at);
     }
+    if (rules_.sanitize == Sanitize::etsy) name_ = as_etsy_cleans(name_);
     if (name_.empty()) fault(Reason::empty_name);
-    if (name_.size() > limits_.name_bytes) fault(Reason::name_too_long);
+    if (name_.size() > rules_.limits.name_bytes) fault(Reason::name_too_long);
     if (name_.starts_with("tallyd.")) fault(Reason::reserved_name);
     if (!naive_is_utf8(name_)) fault(Reason::invalid_utf8);
   }
@@ -190,24 +230,33 @@ class LineReader {
     }
   }
 
+  void clean_tags() {
+    if (rules_.sanitize != Sanitize::etsy) return;
+    for (NaiveTag& tag : tags_) {
+      tag.key = as_etsy_cleans_a_tag(tag.key);
+      if (tag.value) tag.value = as_etsy_cleans_a_tag(*tag.value);
+    }
+  }
+
   void check_tags() {
     std::erase_if(tags_, [](const NaiveTag& tag) { return tag.key.empty(); });
     std::size_t series_bytes = name_.size();
     for (const NaiveTag& tag : tags_) {
       const std::string value = tag.value.value_or("");
       series_bytes += 1 + tag.key.size() + 1 + value.size();
-      if (tag.key.size() > limits_.tag_bytes || value.size() > limits_.tag_bytes) {
+      if (tag.key.size() > rules_.limits.tag_bytes || value.size() > rules_.limits.tag_bytes) {
         fault(Reason::tag_too_long);
       }
       if (!naive_is_utf8(tag.key) || !naive_is_utf8(value)) fault(Reason::invalid_utf8);
     }
-    if (tags_.size() > limits_.tags) fault(Reason::too_many_tags);
+    if (tags_.size() > rules_.limits.tags) fault(Reason::too_many_tags);
     if (series_bytes > series_bytes_max) fault(Reason::series_too_long);
   }
 
   void read_part(const Part& part) {
     const double rate = read_rate(part.fields);
     read_timestamps(part.fields);
+    if (!rules_.dialects.dogstatsd) refuse_dogstatsd(part);
     if (part.values.empty()) fault(Reason::missing_value);
     if (!part.type || part.type->empty()) return fault(Reason::missing_type);
     const auto kind = kind_of(*part.type);
@@ -231,11 +280,23 @@ class LineReader {
     return rate;
   }
 
+  /// What is left without it is one value and a rate.
+  void refuse_dogstatsd(const Part& part) {
+    for (const std::string& field : part.fields) {
+      const bool is_plain = field.empty() || field.find_first_of("@0123456789.") == 0;
+      if (!is_plain) fault(Reason::dialect_off);
+    }
+    const bool is_packed = part.values.find(':') != std::string::npos;
+    if (is_packed && part.type != "s") fault(Reason::dialect_off);
+  }
+
   void read_timestamps(const std::vector<std::string>& fields) {
     for (const std::string& field : fields) {
       if (!field.starts_with("T")) continue;
       const bool digits = field.find_first_not_of("0123456789", 1) == std::string::npos;
-      if (field.size() == 1 || !digits) fault(Reason::bad_timestamp);
+      const bool is_time = digits && field.size() >= 2 && field.size() <= 19;
+      if (is_time) time_ = std::stoll(field.substr(1));
+      if (!is_time) fault(Reason::bad_timestamp);
     }
   }
 
@@ -250,16 +311,18 @@ class LineReader {
       any = true;
       double value = 0;
       if (!naive_number(text, value)) fault(Reason::bad_value);
-      const bool is_delta = kind == Kind::gauge && (text[0] == '+' || text[0] == '-');
+      const bool is_delta = kind == Kind::gauge && (text[0] == '+' || text[0] == '-') &&
+                            rules_.signed_gauges == SignedGauges::delta;
       line_.samples.push_back({kind, is_delta, name_, tags_, value, rate, ""});
     }
     if (!any) fault(Reason::missing_value);
   }
 
-  const LineLimits& limits_;
+  const ParseRules& rules_;
   NaiveLine line_;
   std::string name_;
   std::vector<NaiveTag> tags_;
+  std::int64_t time_ = 0;
 };
 
 std::string clean(std::string text) {
@@ -288,18 +351,18 @@ double weight_of(const std::vector<Weighted>& values) {
 
 }  // namespace
 
-std::vector<NaiveLine> naive_parse(std::string_view datagram, const LineLimits& limits) {
+std::vector<NaiveLine> naive_parse(std::string_view datagram, const ParseRules& rules) {
   std::vector<NaiveLine> lines;
   for (std::string text : split(std::string(datagram), '\n')) {
     if (text.ends_with('\r')) text.pop_back();
-    if (!text.empty()) lines.push_back(LineReader(text, limits).read());
+    if (!text.empty()) lines.push_back(LineReader(text, rules).read());
   }
   return lines;
 }
 
 NaiveSample as_naive(const Sample& sample, std::span<const Tag> tags) {
-  NaiveSample naive{sample.kind,  sample.is_delta, std::string(sample.name),  {},
-                    sample.value, sample.rate,     std::string(sample.member)};
+  NaiveSample naive{sample.kind,  sample.is_delta, std::string(sample.name),   {},
+                    sample.value, sample.rate,     std::string(sample.member), sample.time};
   for (const Tag& tag : tags) {
     if (tag.key.empty()) continue;
     naive.tags.push_back({std::string(tag.key), std::string(tag.value)});
@@ -322,6 +385,7 @@ std::string describe(const NaiveSample& sample) {
       sample.kind == Kind::set ? escape(sample.member) : fmt::format("{}", sample.value));
   if (sample.is_delta) text += " (delta)";
   if (sample.rate != 1) text += fmt::format("@{}", sample.rate);
+  if (sample.time != 0) text += fmt::format(" at {}", sample.time);
   for (const NaiveTag& tag : sample.tags) {
     text += " #" + escape(tag.key);
     if (tag.value) text += "=" + escape(*tag.value);
@@ -330,7 +394,7 @@ std::string describe(const NaiveSample& sample) {
 }
 
 NaiveSeries naive_series(const NaiveSample& sample, const std::vector<StaticTag>& static_tags) {
-  NaiveSeries series{sample.kind, clean(sample.name), {}};
+  NaiveSeries series{sample.kind, clean(sample.name), {}, sample.time};
   if (series.name.starts_with('#')) series.name[0] = '_';
   for (const NaiveTag& tag : sample.tags) {
     std::string key = clean(tag.key);
@@ -350,7 +414,7 @@ NaiveSeries naive_series(const NaiveSample& sample, const std::vector<StaticTag>
 
 NaiveSeries as_naive_series(std::string_view key) {
   const Series series = split_series_key(key);
-  NaiveSeries naive{series.kind, std::string(series.name), {}};
+  NaiveSeries naive{series.kind, std::string(series.name), {}, series.time};
   for (const TagView& tag : series.tags) naive.tags.emplace(tag.key, tag.value);
   return naive;
 }

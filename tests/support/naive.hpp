@@ -35,6 +35,7 @@ struct NaiveSample {
   double value = 0;
   double rate = 1;
   std::string member;
+  std::int64_t time = 0;
 
   friend bool operator==(const NaiveSample&, const NaiveSample&) = default;
 };
@@ -47,7 +48,7 @@ struct NaiveLine {
   std::set<Reason> faults;
 };
 
-std::vector<NaiveLine> naive_parse(std::string_view datagram, const LineLimits& limits = {});
+std::vector<NaiveLine> naive_parse(std::string_view datagram, const ParseRules& rules = {});
 
 /// The parser's sample in the twin's form, for comparing.
 NaiveSample as_naive(const Sample& sample, std::span<const Tag> tags);
@@ -55,7 +56,7 @@ NaiveSample as_naive(const Sample& sample, std::span<const Tag> tags);
 /// The same sample as a series sees its tags: sorted, and of a repeated key the last one only.
 NaiveSample with_tags_as_a_set(NaiveSample sample);
 
-/// For messages: "counter a.b=3@0.1 #k=v #x".
+/// For messages: "counter a.b=3@0.1 at 1656581400 #k=v #x".
 std::string describe(const NaiveSample& sample);
 
 /// Who a series is, by the rules of series.hpp.
@@ -63,6 +64,7 @@ struct NaiveSeries {
   Kind kind = Kind::counter;
   std::string name;
   std::map<std::string, std::string> tags;
+  std::int64_t time = 0;  ///< the second that it belongs to; 0: the window's
 
   friend auto operator<=>(const NaiveSeries&, const NaiveSeries&) = default;
 };

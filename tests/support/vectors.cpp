@@ -51,8 +51,15 @@ bool read_text(std::string_view text, std::string& into) {
   return bytes.has_value();
 }
 
-/// A word `key=value`. Words that say what a daemon may ignore (container, ts, title ..) are
-/// skipped.
+bool read_time(const std::string& digits, std::int64_t& time) {
+  double seconds = 0;
+  if (!naive_number(digits, seconds)) return false;
+  time = static_cast<std::int64_t>(seconds);
+  return true;
+}
+
+/// A word `key=value`. Words that say what a daemon may ignore (container, host, what a notice says
+/// ..) are skipped.
 bool read_pair(const std::string& word, Fact& fact) {
   const std::size_t equals = word.find('=');
   if (equals == std::string::npos) return false;
@@ -61,6 +68,7 @@ bool read_pair(const std::string& word, Fact& fact) {
   if (key == "name" || key == "title") return read_text(value, fact.sample.name);
   if (key == "value" || key == "count") return naive_number(value, fact.sample.value);
   if (key == "rate") return naive_number(value, fact.sample.rate);
+  if (key == "ts" && !is_notice(fact.sample.kind)) return read_time(value, fact.sample.time);
   if (key == "tags") return read_tags(value, fact.sample.tags);
   return true;
 }

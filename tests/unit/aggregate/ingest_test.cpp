@@ -2,28 +2,34 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
 using namespace tally;
+using std::chrono::seconds;
 
 namespace {
 
 std::uint64_t refused(const Gathered& gathered, Reason reason) {
-  return gathered.counts.lines_refused[static_cast<std::size_t>(reason)];
+  return gathered.total().lines_refused[static_cast<std::size_t>(reason)];
 }
 
 struct Ingested {
   explicit Ingested(const TableRules& table_rules = {})
-      : rules(table_rules), gathered(Table(rules)) {}
+      : rules(table_rules), gathered(Table(rules), 2, WallTime(seconds(1'000'000))) {}
 
   void add(std::string_view datagram, bool is_truncated = false) {
-    ingest(datagram, is_truncated, {}, Instant{}, batch, gathered);
-    CHECK(gathered.counts.balances());
+    ingestor.add_datagram(datagram, is_truncated, arrival, gathered);
+    CHECK(gathered.total().balances());
   }
 
+  Arrival arrival{.wall = WallTime(seconds(1'000'004))};
+
   TableRules rules;
-  Batch batch;
+  IngestRules ingest_rules;
+  Ingestor ingestor{ingest_rules};
   Gathered gathered;
 };
 
@@ -32,11 +38,11 @@ struct Ingested {
 TEST_CASE("ingest: every line of a datagram is accepted or refused, and counted once") {
   Ingested state;
   state.add("a:1|c\nbad\n\nb:2:3|ms\nc:x|c|@2\n");
-  CHECK(state.gathered.counts.datagrams == 1);
-  CHECK(state.gathered.counts.bytes == 29);
-  CHECK(state.gathered.counts.lines == 4);
-  CHECK(state.gathered.counts.lines_accepted == 2);
-  CHECK(state.gathered.counts.samples == 3);
+  CHECK(state.gathered.total().datagrams == 1);
+  CHECK(state.gathered.total().bytes == 29);
+  CHECK(state.gathered.total().lines == 4);
+  CHECK(state.gathered.total().lines_accepted == 2);
+  CHECK(state.gathered.total().samples == 3);
   CHECK(refused(state.gathered, Reason::missing_value) == 1);
   CHECK(refused(state.gathered, Reason::bad_value) == 1);
   CHECK(state.gathered.table.size() == 2);
@@ -45,9 +51,9 @@ TEST_CASE("ingest: every line of a datagram is accepted or refused, and counted 
 TEST_CASE("ingest: an empty datagram is counted and holds no line") {
   Ingested state;
   state.add("");
-  CHECK(state.gathered.counts.datagrams == 1);
-  CHECK(state.gathered.counts.datagrams_empty == 1);
-  CHECK(state.gathered.counts.lines == 0);
+  CHECK(state.gathered.total().datagrams == 1);
+  CHECK(state.gathered.total().datagrams_empty == 1);
+  CHECK(state.gathered.total().lines == 0);
 }
 
 TEST_CASE(
@@ -64,8 +70,8 @@ TEST_CASE(
     CAPTURE(row.name);
     Ingested state;
     state.add(row.datagram, true);
-    CHECK(state.gathered.counts.datagrams_truncated == 1);
-    CHECK(state.gathered.counts.lines_accepted == row.accepted);
+    CHECK(state.gathered.total().datagrams_truncated == 1);
+    CHECK(state.gathered.total().lines_accepted == row.accepted);
     CHECK(refused(state.gathered, Reason::truncated) == 1);
     CHECK(state.gathered.table.size() == row.accepted);
   }
@@ -74,7 +80,7 @@ TEST_CASE(
 TEST_CASE("ingest: past the series limit known series go on and new ones are refused by reason") {
   Ingested state(TableRules{.series_max = 2});
   state.add("a:1|c\nb:1|c\nc:1|c\na:1|c\nd:1|c");
-  CHECK(state.gathered.counts.lines_accepted == 3);
+  CHECK(state.gathered.total().lines_accepted == 3);
   CHECK(refused(state.gathered, Reason::series_limit) == 2);
   CHECK(state.gathered.table.size() == 2);
 }
@@ -86,20 +92,94 @@ TEST_CASE("ingest: a sum that would overflow refuses the line and keeps the seri
   CHECK(std::get<Counter>(state.gathered.table.entries()[0].aggregate).sum == 0);
 }
 
-TEST_CASE("ingest: the first refused line of a window is kept as an example, cut to 200 bytes") {
+TEST_CASE("ingest: a refused line is remembered with its reason, its caret and who sent it") {
+  Ingested state;
+  state.arrival.listener = 1;
+  state.arrival.peer = {.pid = 4711};
+  state.add("a:1|c");
+  CHECK(state.gathered.refused.empty());
+  state.add("a:1|c\nb:x|c");
+  REQUIRE(state.gathered.refused.size() == 1);
+  const RefusedLine& line = *state.gathered.refused.lines()[0];
+  CHECK(line.reason == Reason::bad_value);
+  CHECK(line.text == "b:x|c");
+  CHECK(line.caret == 2);
+  CHECK(line.listener == 1);
+  CHECK(line.peer.pid == 4711);
+}
+
+TEST_CASE("ingest: each listener has counts of its own, and merging adds them up") {
   Ingested state;
   state.add("a:1|c");
-  CHECK_FALSE(state.gathered.refused_example);
-  state.add(std::string(300, 'x') + "\nother");
-  REQUIRE(state.gathered.refused_example);
-  CHECK(state.gathered.refused_example->reason == Reason::missing_value);
-  CHECK(state.gathered.refused_example->line == std::string(200, 'x'));
+  state.arrival.listener = 1;
+  state.add("a:1|c\nbad");
+  CHECK(state.gathered.counts[0].lines == 1);
+  CHECK(state.gathered.counts[1].lines == 2);
+  CHECK(state.gathered.counts[1].refused() == 1);
+
+  Ingested other;
+  other.add("b:1|c\nworse");
+  state.gathered.merge(other.gathered);
+  CHECK(state.gathered.counts[0].lines == 3);
+  CHECK(state.gathered.counts[0].refused() == 1);
+  CHECK(state.gathered.refused.size() == 2);
+  CHECK(state.gathered.table.size() == 2);
+}
+
+TEST_CASE("ingest: whole lines of a stream are no datagrams, and a line it refused is counted") {
+  Ingested state;
+  state.ingestor.add("a:1|c\nb:1|c\n", state.arrival, state.gathered);
+  Ingestor::refuse(Reason::line_too_long, "xxx", state.arrival, state.gathered);
+  const IngestCounts total = state.gathered.total();
+  CHECK(total.datagrams == 0);
+  CHECK(total.lines == 3);
+  CHECK(total.lines_accepted == 2);
+  CHECK(refused(state.gathered, Reason::line_too_long) == 1);
+  CHECK(total.balances());
+}
+
+TEST_CASE("ingest: a sample with a time of its own goes where it belongs") {
+  struct Row {
+    const char* name;
+    const char* time;  // the window opened at 1,000,000 and now is 1,000,004
+    std::int64_t second;
+    bool is_ignored;
+  };
+  const Row rows[] = {
+      {"now", "1000004", 0, false},
+      {"the window's first second", "1000000", 0, false},
+      {"a little ahead", "1000064", 0, false},
+      {"too far ahead", "1000065", 0, true},
+      {"milliseconds, not seconds", "1000004000", 0, true},
+      {"the window before", "999999", 999'999, false},
+      {"an hour ago", "996404", 996'404, false},
+      {"more than an hour ago", "996403", 0, true},
+      {"zero is none", "0", 0, false},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    Ingested state;
+    state.add(std::string("a:1|c|T") + row.time);
+    REQUIRE(state.gathered.table.size() == 1);
+    CHECK(split_series_key(state.gathered.table.entries()[0].key).time == row.second);
+    CHECK(state.gathered.total().samples_late == (row.second == 0 ? 0 : 1));
+    CHECK(state.gathered.total().times_ignored == (row.is_ignored ? 1 : 0));
+  }
+}
+
+TEST_CASE("ingest: late samples of one second add up, those of two do not") {
+  Ingested state;
+  state.add("a:1|c|T999990\na:2|c|T999990\na:4|c|T999991\na:8|c");
+  REQUIRE(state.gathered.table.size() == 3);
+  CHECK(std::get<Counter>(state.gathered.table.entries()[0].aggregate).sum == 3);
+  CHECK(std::get<Counter>(state.gathered.table.entries()[1].aggregate).sum == 4);
+  CHECK(std::get<Counter>(state.gathered.table.entries()[2].aggregate).sum == 8);
 }
 
 TEST_CASE("ingest: events and service checks are kept as they came, and are no series") {
   Ingested state;
   state.add("_e{1,1}:a|b\na:1|c\n_sc|x|0\n_sc|x|9");
-  CHECK(state.gathered.counts.lines_accepted == 3);
+  CHECK(state.gathered.total().lines_accepted == 3);
   CHECK(refused(state.gathered, Reason::bad_notice) == 1);
   CHECK(state.gathered.table.size() == 1);
   REQUIRE(state.gathered.notices.size() == 2);

@@ -220,3 +220,16 @@ TEST_CASE("series: tags that InfluxQL has a meaning for get a '_' behind them") 
     CHECK(series.tags[0].key == name + "_");
   }
 }
+
+TEST_CASE("series key: a second of its own is part of it, and digits of a name are none") {
+  SeriesKeyBuilder keys({});
+  for (const Kind kind : {Kind::counter, Kind::gauge, Kind::timer, Kind::set}) {
+    CAPTURE(to_string(kind));
+    CHECK(split_series_key(keys.build(kind, "123", {})) == Series{kind, "123", {}, 0});
+    CHECK(time_of_series_key(keys.build(kind, "123", {})) == 0);
+    const std::string timed(keys.build(kind, "a1", std::vector<Tag>{{"k", "2"}}, 1700000000));
+    CHECK(split_series_key(timed) == Series{kind, "a1", {{"k", "2"}}, 1700000000});
+    CHECK(time_of_series_key(timed) == 1700000000);
+    CHECK(split_series_key(keys.build(kind, "a1", {}, 7)) == Series{kind, "a1", {}, 7});
+  }
+}

@@ -16,6 +16,11 @@ tally::IngestCounts distinct(std::uint64_t first) {
   counts.samples = first + 6;
   counts.fields_skipped = first + 7;
   counts.receive_errors = first + 8;
+  counts.datagrams_denied = first + 9;
+  counts.samples_late = first + 10;
+  counts.times_ignored = first + 18;
+  counts.connections = {first + 11, first + 12, first + 13, first + 14,
+                        first + 15, first + 16, first + 17};
   for (std::uint64_t& refused : counts.lines_refused) refused = ++first + 10;
   counts.lines = counts.lines_accepted + counts.refused();
   return counts;
@@ -38,6 +43,17 @@ TEST_CASE("ledger: counts add up field by field") {
   CHECK(sum.samples == a.samples + b.samples);
   CHECK(sum.fields_skipped == a.fields_skipped + b.fields_skipped);
   CHECK(sum.receive_errors == a.receive_errors + b.receive_errors);
+  CHECK(sum.datagrams_denied == a.datagrams_denied + b.datagrams_denied);
+  CHECK(sum.samples_late == a.samples_late + b.samples_late);
+  CHECK(sum.times_ignored == a.times_ignored + b.times_ignored);
+  const tally::ConnectionCounts both{a.connections.accepted + b.connections.accepted,
+                                     a.connections.denied + b.connections.denied,
+                                     a.connections.refused + b.connections.refused,
+                                     a.connections.idle + b.connections.idle,
+                                     a.connections.not_statsd + b.connections.not_statsd,
+                                     a.connections.broken + b.connections.broken,
+                                     a.connections.bytes + b.connections.bytes};
+  CHECK(sum.connections == both);
   for (std::size_t reason = 0; reason < tally::reason_count; ++reason) {
     CAPTURE(reason);
     CHECK(sum.lines_refused[reason] == a.lines_refused[reason] + b.lines_refused[reason]);
@@ -67,6 +83,16 @@ TEST_CASE("ledger: points that are flushed and nowhere are seen") {
   CHECK_FALSE(ledger.balances());
 }
 
+TEST_CASE("ledger: a window adds to the whole and to each listener") {
+  tally::Ledger ledger;
+  ledger.add({distinct(1)});
+  ledger.add({distinct(10), distinct(100)});
+  REQUIRE(ledger.by_listener.size() == 2);
+  CHECK(ledger.by_listener[0].datagrams == 11);
+  CHECK(ledger.by_listener[1].datagrams == 100);
+  CHECK(ledger.ingest.datagrams == 111);
+}
+
 TEST_CASE("ledger: lost is what no one will see again") {
   tally::Ledger ledger;
   ledger.ingest.kernel_drops = 1;
@@ -74,5 +100,6 @@ TEST_CASE("ledger: lost is what no one will see again") {
   ledger.outbox.dropped_full = 100;
   ledger.outbox.dropped_shutdown = 1'000;
   ledger.outbox.queued = 7;
-  CHECK(ledger.lost() == 1'111);
+  ledger.ingest.datagrams_denied = 10'000;
+  CHECK(ledger.lost() == 11'111);
 }

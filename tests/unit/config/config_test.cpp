@@ -120,6 +120,18 @@ name_bytes = 2048
 tag_bytes = 1
 tags = 0
 set_members = 16
+[dialects]
+etsy = false
+dogstatsd = false
+influx = false
+graphite = false
+signalfx = false
+librato = false
+events = false
+service_checks = false
+[names]
+sanitize = "etsy"
+signed_gauges = "absolute"
 [gauges]
 ttl = "0"
 [tags]
@@ -145,8 +157,15 @@ level = "debug"
   REQUIRE(config);
   Config expected;
   expected.flush = {250ms, {0.5, 50, 99.95}};
-  expected.listen = {{{"localhost", 1}, {"::1", 0}, {"*", 3}}, 65536, 64};
-  expected.limits = {1, {.name_bytes = 2048, .tag_bytes = 1, .tags = 0}, 16};
+  expected.listen.udp = {{"localhost", 1}, {"::1", 0}, {"*", 3}};
+  expected.listen.receive_buffer = 65536;
+  expected.listen.workers = 64;
+  expected.limits.series = 1;
+  expected.limits.set_members = 16;
+  expected.parse = {{.name_bytes = 2048, .tag_bytes = 1, .tags = 0},
+                    {false, false, false, false, false, false, false, false},
+                    Sanitize::etsy,
+                    SignedGauges::absolute};
   expected.gauges.ttl = 0ms;
   expected.tags = {{"a.b c", ""}, {"host", "web1"}, {"region", "eu"}};
   expected.output.prefix = "grüße.";
@@ -166,6 +185,25 @@ level = "debug"
   CHECK(parse_config("influxdb = {username = \"u\", password_file = \"/f\"}")
             .value()
             .influxdb.password_file == "/f");
+}
+
+TEST_CASE("config: each key of [dialects] switches its own dialect") {
+  struct Row {
+    std::string_view key;
+    bool Dialects::*dialect;
+  };
+  const std::vector<Row> rows = {
+      {"etsy", &Dialects::etsy},         {"dogstatsd", &Dialects::dogstatsd},
+      {"influx", &Dialects::influx},     {"graphite", &Dialects::graphite},
+      {"signalfx", &Dialects::signalfx}, {"librato", &Dialects::librato},
+      {"events", &Dialects::events},     {"service_checks", &Dialects::service_checks},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.key);
+    Config expected;
+    expected.parse.dialects.*row.dialect = false;
+    CHECK(parse_config("dialects." + std::string(row.key) + " = false").value() == expected);
+  }
 }
 
 TEST_CASE("config: the forms that are also taken") {
@@ -193,8 +231,8 @@ TEST_CASE("config: an unknown key is an error that names the nearest known one")
        R"(tallyd.toml:1:1: unknown key "interval"; did you mean "flush.interval"?)"},
       {"nothing near", "[log]\n  colour_of_the_text = 1",
        R"(tallyd.toml:2:3: unknown key "log.colour_of_the_text")"},
-      {"not yet a key", "[listen]\ntcp = []",
-       R"(tallyd.toml:2:1: unknown key "listen.tcp"; did you mean "listen.udp"?)"},
+      {"not yet a key", "[listen]\nudps = []",
+       R"(tallyd.toml:2:1: unknown key "listen.udps"; did you mean "listen.udp"?)"},
       {"not yet a section", "[spool]\ndirectory = \"\"", R"(tallyd.toml:1:2: unknown key "spool")"},
       {"empty key", "\"\" = 1", R"(tallyd.toml:1:1: unknown key "")"},
       {"foreign bytes", "\"a\\u001b[2J\" = 1", R"(tallyd.toml:1:1: unknown key "a\x1B[2J")"},
@@ -233,7 +271,7 @@ TEST_CASE("config: a wrong type is an error that says what is allowed") {
        "tallyd.toml:3:3: flush.percentiles must be numbers above 0 (from 0.0001) up to 100, not "
        "\"99\""},
       {"number for addresses", "listen.udp = 8125",
-       "tallyd.toml:1:8: listen.udp must be an array of addresses, such as [\"127.0.0.1:8125\"], "
+       "tallyd.toml:1:8: listen.udp must be an array, such as [\"127.0.0.1:8125\"], "
        "not 8125"},
       {"number within addresses", "listen.udp = [\"*:1\", 8125]",
        "tallyd.toml:1:22: listen.udp must be addresses such as \"127.0.0.1:8125\", not 8125"},
@@ -245,6 +283,10 @@ TEST_CASE("config: a wrong type is an error that says what is allowed") {
        "tallyd.toml:2:1: tags.zone must be a string, not 1"},
       {"table for a tag", "[tags]\na.b = \"x\"",
        "tallyd.toml:2:1: tags.a must be a string, not a table"},
+      {"number for a word of two", "names.sanitize = 1",
+       "tallyd.toml:1:7: names.sanitize must be \"none\" or \"etsy\", not 1"},
+      {"string for a dialect", "dialects.etsy = \"on\"",
+       "tallyd.toml:1:10: dialects.etsy must be true or false, not \"on\""},
       {"number for a password", "[influxdb]\npassword = 12345",
        "tallyd.toml:2:1: influxdb.password must be a string (its value is not shown)"},
   });
@@ -283,13 +325,29 @@ TEST_CASE("config: a value out of range is an error that says what is allowed") 
        "24,25,26,27,28,29,30,31,32,33]",
        "tallyd.toml:1:7: flush.percentiles must hold at most 32 numbers, not 33"},
       {"no address", "listen.udp = []",
-       "tallyd.toml:1:8: listen.udp must hold an address: with none, tallyd would receive nothing"},
+       "tallyd.toml:1:8: listen names no address and no path: tallyd would receive nothing"},
       {"bad address", "[listen]\nudp = [\n  \"*:1\",\n  \"nohost:1\"]",
        "tallyd.toml:4:3: listen.udp is wrong: \"nohost:1\" is no address to listen on: the host "
        "must be "
        "an IP address, localhost or *"},
       {"address twice", "listen.udp = [\"*:1\", \":1\"]",
        "tallyd.toml:1:22: listen.udp holds *:1 twice"},
+      {"path without a slash", "listen.unixgram = [\"sock\"]",
+       "tallyd.toml:1:20: listen.unixgram must be a path with a '/', or \"@name\", not \"sock\""},
+      {"path of 108 bytes", "listen.unix = [\"/" + std::string(107, 'x') + "\"]",
+       "tallyd.toml:1:16: listen.unix must have at most 107 bytes, not 108"},
+      {"path twice", "listen.unix = [\"@a\", \"@a\"]",
+       "tallyd.toml:1:22: listen.unix holds \"@a\" twice"},
+      {"mode as a number", "listen.unix_mode = 660",
+       "tallyd.toml:1:8: listen.unix_mode must be a file mode such as \"0660\", not 660"},
+      {"mode that is not octal", "listen.unix_mode = \"0680\"",
+       "tallyd.toml:1:8: listen.unix_mode must be a file mode such as \"0660\", not \"0680\""},
+      {"mode with more than permissions", "listen.unix_mode = \"4777\"",
+       "tallyd.toml:1:8: listen.unix_mode must be a file mode such as \"0660\", not \"4777\""},
+      {"idle at once", "listen.idle_timeout = \"0\"",
+       "tallyd.toml:1:8: listen.idle_timeout must be a duration from 1s to 1d, such as \"10s\", "
+       "not "
+       "\"0\""},
       {"no worker", "listen.workers = 0", workers + "0"},
       {"65 workers", "listen.workers = 65", workers + "65"},
       {"negative workers", "listen.workers = -1", workers + "-1"},
@@ -310,6 +368,14 @@ TEST_CASE("config: a value out of range is an error that says what is allowed") 
        "tallyd.toml:1:8: limits.tags must be a whole number from 0 to 64, not 65"},
       {"set members", "limits.set_members = 15",
        "tallyd.toml:1:8: limits.set_members must be a whole number from 16 to 1000000, not 15"},
+      {"sanitize", "names.sanitize = \"Etsy\"",
+       "tallyd.toml:1:7: names.sanitize must be \"none\" or \"etsy\", not \"Etsy\""},
+      {"signed gauges", "names.signed_gauges = \"\"",
+       "tallyd.toml:1:7: names.signed_gauges must be \"delta\" or \"absolute\", not \"\""},
+      {"unknown dialect", "dialects.telegraf = true",
+       "tallyd.toml:1:10: unknown key \"dialects.telegraf\"; did you mean \"dialects.librato\"?"},
+      {"a dialect without its section", "influx = false",
+       "tallyd.toml:1:1: unknown key \"influx\"; did you mean \"dialects.influx\"?"},
       {"ttl too short", "gauges.ttl = \"1ms\"", ttl + "\"1ms\""},
       {"ttl too long", "gauges.ttl = \"366d\"", ttl + "\"366d\""},
       {"timeout", "influxdb.timeout = \"6m\"",
@@ -493,7 +559,7 @@ TEST_CASE("config: file, environment and --set win in this order") {
   CHECK(loaded.config.listen.workers == 1);
   CHECK(loaded.config.flush.interval == 2s);
   CHECK(loaded.config.limits.series == 3);
-  CHECK(loaded.config.limits.line.tags == 5);
+  CHECK(loaded.config.parse.limits.tags == 5);
   CHECK(loaded.origins == Origins{{"flush.interval", "/etc/tallyd/tallyd.toml:2"},
                                   {"limits.series", "TALLYD_LIMITS_SERIES"},
                                   {"limits.tags", "--set"},
@@ -641,6 +707,13 @@ percentiles = [50, 75, 95, 99, 99.9]  # default
 
 [listen]
 udp = ["127.0.0.1:8125", "[::1]:8125"]  # default
+tcp = []  # default
+unixgram = []  # default
+unix = []  # default
+unix_mode = "0660"  # default
+unix_owner = ""  # default
+allow = []  # default
+idle_timeout = "10m"  # default
 receive_buffer = "32MiB"  # default
 workers = 1  # default
 
@@ -650,6 +723,22 @@ name_bytes = 512  # default
 tag_bytes = 256  # default
 tags = 64  # default
 set_members = 4096  # default
+connections = 1024  # default
+lateness = "1h"  # default
+
+[dialects]
+etsy = true  # default
+dogstatsd = true  # default
+influx = true  # default
+graphite = true  # default
+signalfx = true  # default
+librato = true  # default
+events = true  # default
+service_checks = true  # default
+
+[names]
+sanitize = "none"  # default
+signed_gauges = "delta"  # default
 
 [gauges]
 ttl = "1h"  # default
@@ -686,8 +775,19 @@ TEST_CASE("config: the effective config reads back to itself, without the passwo
   sources.sets = {"flush.interval=3s",
                   "flush.percentiles=[99.999, 0.0001, 33.333333333333336]",
                   "listen.udp=[\"[::]:0\", \":1\"]",
+                  "listen.tcp=[\"localhost:1\"]",
+                  "listen.unixgram=@a\"b",
+                  "listen.unix=[\"/a/b c\", \"./d\"]",
+                  "listen.unix_mode=0600",
+                  "listen.unix_owner=:nogroup",
+                  "listen.allow=[\"10.0.0.0/8\", \"fd00::/8\", \"::1\"]",
+                  "listen.idle_timeout=1m",
+                  "limits.lateness=2d",
                   "listen.receive_buffer=65537",
                   "gauges.ttl=0",
+                  "dialects.librato=false",
+                  "names.sanitize=etsy",
+                  "names.signed_gauges=absolute",
                   "tags.host=",
                   "tags.a.b=é \" #",
                   "output.prefix=pre \" fix.",

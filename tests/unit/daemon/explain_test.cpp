@@ -61,7 +61,7 @@ TEST_CASE("explain: the config's interval, percentiles, prefix, tags and limits 
   config.flush.interval = std::chrono::milliseconds(500);
   config.flush.percentiles = {50, 99.9};
   config.output.prefix = "web.";
-  config.limits.line.name_bytes = 16;
+  config.parse.limits.name_bytes = 16;
   CHECK(text_of("t:5|ms", config, {}) == R"(timer "t" = 5
 written:
   web.t.timer count=1,mean=5,min=5,max=5,sum=5,stddev=0,p50=5,p999=5 1700000007500
@@ -69,6 +69,52 @@ written:
   CHECK(text_of("abcdefghijklmnopq:1|c", config, {})
             .starts_with(
                 "refused, name_too_long: the name has more than 16 bytes (limits.name_bytes)\n"));
+}
+
+TEST_CASE("explain: a sender's own time is told, and decides the point as in the daemon") {
+  // Of the open window: its point is the window's.
+  CHECK(text_of("a:2|c|T1700000005|#k:v", {}, {}) ==
+        R"(counter "a" = 2, at 2023-11-14 22:13:25 UTC by its own clock, tags "k"="v"
+written:
+  a.count,k=v count=2,rate=0.2 1700000000
+)");
+  // Before it: a point of its own, in that second.
+  const std::string late = text_of("a:2|c|T1699999990", {}, {});
+  CHECK(late.starts_with("counter \"a\" = 2, at 2023-11-14 22:13:10 UTC by its own clock\n"));
+  CHECK(late.find(" 1699999990") != std::string::npos);
+  CHECK(late.find(" 1700000000") == std::string::npos);
+  CHECK(text_of("a:+2|g|T1699999990", {}, {}).starts_with("gauge \"a\" moves by 2\n"));
+  CHECK(text_of("a:2|c|T0", {}, {}).starts_with("counter \"a\" = 2\n"));
+}
+
+TEST_CASE("explain: why a line is refused stands in words, by the config's rules") {
+  Config config;
+  config.parse.dialects.dogstatsd = false;
+  CHECK(text_of("a:1|c|#k:v", config, {}) ==
+        R"(refused, dialect_off: it needs a dialect that is switched off ([dialects])
+  "a:1|c|#k:v"
+         ^
+)");
+  CHECK(text_of("a:1|c|T1.5", {}, {}).starts_with("refused, bad_timestamp: behind |T there"));
+}
+
+TEST_CASE("explain: a time that is too far off is shown, with the word that it is not used") {
+  const std::string off = ", which is too far off to be used (limits.lateness)\n";
+  CHECK(text_of("a:1|c|T1699990000", {}, {}).find("by its own clock" + off) != std::string::npos);
+  CHECK(text_of("a:1|c|T1700000068", {}, {}).find("by its own clock" + off) != std::string::npos);
+  CHECK(text_of("a:1|c|T1700000067", {}, {}).find("by its own clock\n") != std::string::npos);
+  CHECK(text_of("a:1|c|T999999999999999999", {}, {})
+            .starts_with("counter \"a\" = 1, its own time is no time in seconds"));
+}
+
+TEST_CASE("explain: names.sanitize and names.signed_gauges show in what would be written") {
+  Config config;
+  config.parse.sanitize = Sanitize::etsy;
+  config.parse.signed_gauges = SignedGauges::absolute;
+  CHECK(text_of("room 1/temp:-3|g", config, {}) == R"(gauge "room_1-temp" = -3
+written:
+  room_1-temp.gauge value=-3 1700000000
+)");
 }
 
 TEST_CASE("explain: the caret stands under the byte, also behind escapes and in long lines") {
@@ -117,6 +163,11 @@ TEST_CASE("explain: JSON has each kind's own keys") {
       {"histogram", "h:2|h", R"({"kind":"histogram","name":"h","value":2,"tags":{}})"},
       {"distribution", "d:2|d", R"({"kind":"distribution","name":"d","value":2,"tags":{}})"},
       {"set", "s:a b\"|s", R"({"kind":"set","name":"s","member":"a b\"","tags":{}})"},
+      {"a time of its own", "a:3|c|@0.5|T1699999990",
+       R"({"kind":"counter","name":"a","value":3,"rate":0.5,"time":1699999990,"tags":{}})"},
+      {"a time in the open window", "s:x|s|T1700000005",
+       R"({"kind":"set","name":"s","member":"x","time":1700000005,"tags":{}})"},
+      {"time 0 is none", "a:3|c|T0", R"({"kind":"counter","name":"a","value":3,"tags":{}})"},
       {"value-less tag", "a:1|c|#x",
        R"({"kind":"counter","name":"a","value":1,"tags":{"x":true}})"},
       {"empty value", "a:1|c|#x:", R"({"kind":"counter","name":"a","value":1,"tags":{"x":""}})"},

@@ -61,12 +61,32 @@ TEST_CASE("loss log: refused lines come with reasons and a quoted example") {
   ledger.ingest.lines_refused[static_cast<std::size_t>(Reason::unknown_type)] = 2;
   LossLog log(1 << 20);
   const auto lines =
-      log.lines(ledger, RefusedExample{Reason::bad_value, "foo:b\x1b[2J|c"}, start, false);
+      log.lines(ledger, std::string("\"foo:b\" (bad_value) from 127.0.0.1:7 on udp 127.0.0.1:8125"),
+                start, false);
   REQUIRE(lines.size() == 1);
   CHECK(lines[0] ==
-        "refused 12 lines (bad_value 10, unknown_type 2), such as \"foo:b\\x1B[2J|c\" (bad_value); "
-        "their neighbours "
-        "are counted; see why with: tallyd explain 'LINE'");
+        "refused 12 lines (bad_value 10, unknown_type 2), such as \"foo:b\" (bad_value) from "
+        "127.0.0.1:7 on udp 127.0.0.1:8125; their neighbours are counted; see why with: tallyd "
+        "explain 'LINE'; SIGUSR1 makes tallyd log the last 100");
+}
+
+TEST_CASE("loss log: what was denied or hung up on is said once, and its neighbours count on") {
+  Ledger ledger;
+  ledger.ingest.datagrams_denied = 7;
+  ledger.ingest.connections.denied = 2;
+  ledger.ingest.connections.not_statsd = 3;
+  ledger.ingest.connections.refused = 4;
+  ledger.ingest.connections.broken = 1;
+  LossLog log(1 << 20);
+  const auto lines = log.lines(ledger, {}, start, false);
+  REQUIRE(lines.size() == 3);
+  CHECK(lines[0].starts_with("denied 7 datagrams and 2 connections: listen.allow"));
+  CHECK(lines[1].starts_with("hung up on 3 connections that spoke HTTP or TLS"));
+  CHECK(lines[2].starts_with(
+      "hung up on 5 connections (over limits.connections 4, frame longer than 64KiB 1)"));
+  CHECK(log.lines(ledger, {}, start + seconds(11), false).empty());
+  ledger.ingest.connections.not_statsd = 4;
+  CHECK(log.lines(ledger, {}, start + seconds(11), false).size() == 1);
 }
 
 TEST_CASE("loss log: dropped points come with reasons, beside other kinds in the same call") {

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "tally/carry.hpp"
 
@@ -16,7 +17,8 @@ std::map<std::string, double> written(const Ledger& before, const Ledger& now,
                                       const SelfGauges& gauges = {}) {
   Snapshot snapshot;
   snapshot.span.interval = std::chrono::seconds(10);
-  add_self_metrics(before, now, gauges, {}, snapshot);
+  const std::vector<std::string> listeners = {"udp 127.0.0.1:8125", "unix /run/s"};
+  add_self_metrics(before, now, gauges, {.listeners = listeners, .static_tags = {}}, snapshot);
   std::map<std::string, double> values;
   const auto name_of = [](std::string_view key) {
     const Series series = split_series_key(key);
@@ -76,4 +78,19 @@ TEST_CASE("self metrics: counters are what happened between two ledgers, gauges 
   CHECK(values.at("tallyd.points_queued") == 11);
   CHECK(values.at("tallyd.series") == 17);
   CHECK(values.at("tallyd.receive_buffer_fill") == 0.25);
+}
+
+TEST_CASE("self metrics: what moved at a listener is told with its name, and only that") {
+  Ledger before, now;
+  before.by_listener.resize(1);
+  now.by_listener.resize(2);
+  before.by_listener[0].lines = 10;
+  now.by_listener[0].lines = 12;
+  now.by_listener[1].connections.accepted = 3;
+  now.by_listener[1].lines_refused[static_cast<std::size_t>(Reason::bad_value)] = 5;
+  const auto values = written(before, now);
+  CHECK(values.at("tallyd.listener.lines{listener=udp 127.0.0.1:8125}") == 2);
+  CHECK(values.at("tallyd.listener.refused{listener=unix /run/s}{reason=bad_value}") == 5);
+  CHECK(values.at("tallyd.listener.connections{listener=unix /run/s}{state=accepted}") == 3);
+  CHECK_FALSE(values.contains("tallyd.listener.lines{listener=unix /run/s}"));
 }

@@ -120,14 +120,16 @@ TEST_CASE("encode_influx: stamps are in seconds only if start and interval are w
     const char* name;
     Span span;
     const char* stamp;
-    bool milliseconds;
+    Precision precision;
   };
   const Row rows[] = {
-      {"whole", window(1'700'000'010s, 10s), "1700000010", false},
+      {"whole", window(1'700'000'010s, 10s), "1700000010", Precision::seconds},
       {"a window of 100 ms on a whole second", window(1'700'000'000s, 100ms), "1700000000000",
-       true},
-      {"a window of 500 ms", window(1'700'000'000'500ms, 500ms), "1700000000500", true},
-      {"cut short by a stop", window(1'700'000'003'217ms, 10s), "1700000003217", true},
+       Precision::milliseconds},
+      {"a window of 500 ms", window(1'700'000'000'500ms, 500ms), "1700000000500",
+       Precision::milliseconds},
+      {"cut short by a stop", window(1'700'000'003'217ms, 10s), "1700000003217",
+       Precision::milliseconds},
   };
   for (const Row& row : rows) {
     CAPTURE(row.name);
@@ -137,7 +139,7 @@ TEST_CASE("encode_influx: stamps are in seconds only if start and interval are w
     const std::vector<Payload> payloads = encode_influx(maker.snapshot, {});
     REQUIRE(payloads.size() == 1);
     CHECK(payloads[0].body == std::string("a.gauge value=1 ") + row.stamp + "\n");
-    CHECK(payloads[0].milliseconds == row.milliseconds);
+    CHECK(payloads[0].precision == row.precision);
     CHECK(payloads[0].window == row.span.start);
   }
 }
@@ -257,4 +259,26 @@ TEST_CASE(
   const auto points = testing::read_body(lines);
   REQUIRE(points.has_value());
   CHECK(points->size() == snapshot.points());
+}
+
+TEST_CASE("influx: series of a second of their own are stamped within it, apart from the window") {
+  SeriesKeyBuilder keys({});
+  const std::string own(keys.build(Kind::counter, "a", {}, 1'699'999'990));
+  const std::string open(keys.build(Kind::counter, "a", {}));
+  std::vector<std::string> stamps;
+  for (const auto start : {1'700'000'010'000ms, 1'700'000'020'000ms, 1'700'000'023'217ms}) {
+    Snapshot snapshot;
+    snapshot.span = {WallTime(start), 10s};
+    snapshot.counters = {{own, 1, 0.1}, {open, 2, 0.2}};
+    const std::vector<Payload> payloads = encode_influx(snapshot, {});
+    REQUIRE(payloads.size() == 2);
+    CHECK(payloads[0].body.starts_with("a.count count=2,rate=0.2 1700000"));
+    CHECK(payloads[1].precision == Precision::nanoseconds);
+    REQUIRE(payloads[1].body.starts_with("a.count count=1,rate=0.1 1699999990"));
+    stamps.push_back(payloads[1].body.substr(payloads[1].body.size() - 20));
+    CHECK(stamps.back().substr(10) != "000000000\n");
+  }
+  // Else a second window would overwrite what the first wrote into the same second.
+  CHECK(stamps[0] != stamps[1]);
+  CHECK(stamps[1] != stamps[2]);
 }

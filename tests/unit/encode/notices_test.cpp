@@ -17,7 +17,7 @@ std::string encoded(const std::vector<std::string>& lines, const Naming& naming 
   for (const std::string& line : lines) notices.push_back({line, heard});
   std::string body;
   for (const Payload& payload : encode_notices(notices, naming)) {
-    CHECK(payload.milliseconds);
+    CHECK(payload.precision == Precision::milliseconds);
     body += payload.body;
   }
   return body;
@@ -73,4 +73,11 @@ TEST_CASE("notices: payloads are bounded by lines and by bytes") {
   const auto by_bytes = encode_notices(notices, {}, {.bytes_max = 100, .lines_max = 1000});
   CHECK(by_bytes.size() == 5);
   for (const Payload& payload : by_bytes) CHECK(payload.body.size() <= 100);
+}
+
+TEST_CASE("notices: what was taken under wider limits than the default is written all the same") {
+  const std::string name(600, 'n'), key(400, 'k');
+  const std::string body = encoded({"_sc|" + name + "|0|#" + key + ":v"});
+  CHECK(body.find("check=" + name) != std::string::npos);
+  CHECK(body.find(key + "=v") != std::string::npos);
 }

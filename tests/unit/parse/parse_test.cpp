@@ -12,7 +12,7 @@
 
 #include "escapes.hpp"
 #include "guarded_buffer.hpp"
-#include "naive.hpp"
+#include "outcomes.hpp"
 #include "tally/parse.hpp"
 #include "vectors.hpp"
 
@@ -226,8 +226,24 @@ constexpr Row field_rows[] = {
     {"a:1|c||#k:v", "counter name=a value=1 tags=k=v", "no tag: gostatsd"},
     {"a:1|c|c:abc", "counter name=a value=1", "bad: brubeck, statsite, veneur; etsy: two bad"},
     {"a:1|c|c:", "counter name=a value=1", "as above"},
-    {"a:1|c|T1656581400", "counter name=a value=1", "bad: etsy, brubeck, statsite, veneur"},
-    {"a:1|ms|T1656581400", "timer name=a value=1", "bad: otel too"},
+    {"a:1|c|T1656581400", "counter name=a value=1 ts=1656581400",
+     "bad: etsy, brubeck, statsite, veneur; when it arrives: all but datadog, vector"},
+    {"a:1|ms|T1656581400", "timer name=a value=1 ts=1656581400", "bad: otel too"},
+    {"a:x|s|T1656581400", "set name=a member x ts=1656581400", ""},
+    {"a:1:2|h|T17", "histogram name=a value=1 ts=17; histogram name=a value=2 ts=17", ""},
+    {"a:1|c|T17:2|c", "!bad_timestamp", "a ':' opens a metric behind a type or a rate only"},
+    {"a:1|c|T17|:2|ms", "counter name=a value=1 ts=17; timer name=a value=2 ts=17", ""},
+    {"a:1|c:2|c|T17", "counter name=a value=1 ts=17; counter name=a value=2 ts=17", ""},
+    {"a:1|c|T17|T18", "counter name=a value=1 ts=18", "the last one holds, as for other fields"},
+    {"a:1|c|T18|T0", "counter name=a value=1", ""},
+    {"a:5|g|T17", "gauge name=a set 5 ts=17", ""},
+    {"a:+5|g|T17", "gauge name=a delta +5", "what is moved has no base in the past"},
+    {"a:5:+1|g|T17", "gauge name=a set 5 ts=17; gauge name=a delta +1", ""},
+    {"a:1|c|T0", "counter name=a value=1", "no time"},
+    {"a:1|c|T000000000000000017", "counter name=a value=1 ts=17", ""},
+    {"a:1|c|T99999999999999", "counter name=a value=1 ts=99999999999999", "ingest judges it"},
+    {"a:1|c|T1000000000000000000", "!bad_timestamp", "19 digits need not fit 64 bits"},
+    {"a:1|c|T-1", "!bad_timestamp", "as below"},
     {"a:1|c|Tabc", "!bad_timestamp", "c=1: gostatsd, exporter, telegraf, vector"},
     {"a:1|c|T", "!bad_timestamp", "as above"},
     {"a:1|c|T1.5", "!bad_timestamp", "as above"},
@@ -281,52 +297,19 @@ constexpr Row event_rows[] = {
     {"_e:a|b", "!unknown_type", ""},
 };
 
-/// Samples and refusals of a batch in the order of their lines, in words.
-std::string outcomes(const Batch& batch) {
-  std::vector<std::pair<const char*, std::string>> found;
-  for (const Line& line : batch.lines) {
-    for (std::uint32_t i = line.first; i < line.first + line.count; ++i) {
-      const Sample& sample = batch.samples[i];
-      found.emplace_back(line.text.data(),
-                         describe(with_tags_as_a_set(as_naive(sample, batch.tags_of(sample)))));
-    }
-  }
-  for (const Refusal& refusal : batch.refused) {
-    found.emplace_back(refusal.line.data(), "!" + std::string(to_string(refusal.reason)));
-  }
-  std::ranges::stable_sort(found, std::less<>{}, [](const auto& one) { return one.first; });
-  std::string words;
-  for (const auto& [at, text] : found) words += text + "; ";
-  return words;
-}
-
-std::string expected_outcomes(const char* expected) {
-  if (*expected == '\0') return "";
-  std::string words;
-  const auto facts = read_facts(expected);
-  REQUIRE(facts);
-  for (const Fact& fact : *facts) {
-    words += (is_metric(fact) ? describe(with_tags_as_a_set(fact.sample)) : fact.kind) + "; ";
-  }
-  return words;
-}
-
 template <std::size_t size>
 void check_rows(const Row (&rows)[size]) {
   for (const Row& row : rows) {
     INFO(std::string(row.datagram), "   others: ", std::string(row.others));
     const auto datagram = unescape(row.datagram);
     REQUIRE(datagram);
-    const GuardedBuffer buffer(*datagram);
-    Batch batch;
-    parse_datagram(buffer.view(), {}, batch);
-    CHECK(outcomes(batch) == expected_outcomes(row.expected));
+    CHECK(outcomes_of(*datagram, {}) == expected_outcomes(row.expected));
   }
 }
 
 Batch parse(std::string_view datagram, const LineLimits& limits = {}) {
   Batch batch;
-  parse_datagram(datagram, limits, batch);
+  parse_datagram(datagram, {.limits = limits}, batch);
   return batch;
 }
 
@@ -445,6 +428,7 @@ TEST_CASE("parse: the caret stands within what decided the refusal") {
       {"abc:1|c|@0.1|@0.2", Reason::bad_rate, 13, 16},
       {"abc:1|c|0.5", Reason::bad_rate, 8, 10},
       {"abc:1|c|#k:v|Tx", Reason::bad_timestamp, 13, 14},
+      {"abc:1|c|T1234567890123456789", Reason::bad_timestamp, 9, 27},
       {"_e{1,2}:a|b", Reason::bad_notice, 8, 11},
       {"_sc|a|7", Reason::bad_notice, 6, 7},
       {"ab\xff:1|c", Reason::invalid_utf8, 0, 2},
@@ -477,7 +461,7 @@ TEST_CASE("parse: a refused line leaves neither sample nor tag behind") {
 TEST_CASE("parse: unknown fields of taken lines are counted, known ones are not") {
   CHECK(parse("a:1|c|zz:1").fields_skipped == 1);
   CHECK(parse("a:1|c|zz|yy:2|#k:v\nb:1|c|xx").fields_skipped == 3);
-  CHECK(parse("a:1|c|@0.5|#k:v|c:x|T17|e:y|card:low").fields_skipped == 0);
+  CHECK(parse("a:1|c|@0.5|#k:v|c:x|T17|e:y|card:low|:|").fields_skipped == 0);
   CHECK(parse("a:1|q|zz").fields_skipped == 0);
 }
 
@@ -524,11 +508,13 @@ TEST_CASE("sample: kinds and reasons have names of their own") {
   CHECK(kinds == std::set<std::string_view>{"counter", "gauge", "timer", "histogram",
                                             "distribution", "set", "event", "service_check"});
   CHECK(reasons == std::set<std::string_view>{
-                       "missing_value", "missing_type", "empty_name", "bad_value", "bad_rate",
-                       "bad_timestamp", "unknown_type", "bad_notice", "invalid_utf8",
-                       "reserved_name", "name_too_long", "tag_too_long", "too_many_tags",
-                       "series_too_long", "truncated", "series_limit", "overflow", "notice_limit"});
+                       "missing_value", "missing_type",  "empty_name",      "bad_value",
+                       "bad_rate",      "bad_timestamp", "unknown_type",    "dialect_off",
+                       "bad_notice",    "invalid_utf8",  "reserved_name",   "name_too_long",
+                       "tag_too_long",  "too_many_tags", "series_too_long", "truncated",
+                       "line_too_long", "series_limit",  "overflow",        "notice_limit"});
   CHECK(to_string(Reason::series_too_long) == "series_too_long");
   CHECK(to_string(Reason::overflow) == "overflow");
+  CHECK(to_string(Reason::dialect_off) == "dialect_off");
   CHECK(to_string(Kind::set) == "set");
 }
