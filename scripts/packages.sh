@@ -13,6 +13,10 @@ build_packages=(
 )
 run_packages=(curl)
 test_packages=(clang-14 libclang-rt-14-dev curl doctest-dev influxdb python3)
+client_packages=(  # real clients; one that cannot be had is skipped
+  golang-gopkg-alexcesaro-statsd.v1-dev libnet-statsd-perl netcat-openbsd python3-aiodogstatsd
+  python3-aiomeasures python3-statsd ruby-statsd
+)
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 die() { say "$*"; exit 1; }
