@@ -8,7 +8,7 @@ FROM debian:bookworm-slim AS build
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
       g++ meson ninja-build pkg-config \
-      libboost1.81-dev libcurl4-openssl-dev libcxxopts-dev libfmt-dev libmicrohttpd-dev \
+      libcurl4-openssl-dev libcxxopts-dev libfmt-dev libmicrohttpd-dev \
       libspdlog-dev libtomlplusplus-dev libuv1-dev libxxhash-dev zlib1g-dev \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /tallyd

@@ -18,7 +18,7 @@ layers=(
   "include/tally/.*                 $std|$contracts"
   "src/base/.*                      $pure|\"base/.*\"|<arpa/inet\.h>"  # inet_pton: text to bytes
   "src/parse/.*                     $pure|\"parse/.*\"|<[a-z]+intrin\.h>"
-  "src/aggregate/.*                 $pure|\"aggregate/.*\"|<xxhash\.h>|<boost/unordered/unordered_flat_map\.hpp>"
+  "src/aggregate/.*                 $pure|\"aggregate/.*\"|<xxhash\.h>|<[a-z]+intrin\.h>"
   "src/flush/.*                     $pure|\"flush/.*\""
   "src/encode/.*                    $pure|\"encode/.*\""
   "src/config/.*                    $pure|\"config/.*\"|<toml\+\+/toml\.h>|<arpa/inet\.h>"  # inet_pton: text to bytes

@@ -8,7 +8,7 @@
 # shellcheck disable=SC2034  # read by those who source this
 build_packages=(
   g++ meson ninja-build pkg-config
-  libboost1.81-dev libcurl4-openssl-dev libcxxopts-dev libfmt-dev libmicrohttpd-dev
+  libcurl4-openssl-dev libcxxopts-dev libfmt-dev libmicrohttpd-dev
   libspdlog-dev libtomlplusplus-dev libuv1-dev libxxhash-dev zlib1g-dev
 )
 run_packages=(curl)

@@ -46,18 +46,25 @@ class Distribution {
     double value;
     double weight;
   };
+  struct Moments {
+    double weight = 0;
+    double mean = 0;
+    double m2 = 0;  // sum of w (x - mean)^2
+
+    void add(double value, double each);
+    void merge(const Moments& other);
+  };
   void spill();  // from exact values to the histogram
-  void merge_values(const Distribution& other);
+  Moments moments() const;
 
   std::uint64_t samples_ = 0;
   double weight_ = 0;
   double sum_ = 0;
-  double mean_ = 0;  // West's running mean: only for m2_
-  double m2_ = 0;    // sum of w (x - mean)^2
   double min_ = 0;
   double max_ = 0;
   std::vector<Value> exact_;        // while is_exact()
   ExponentialHistogram histogram_;  // from then on
+  Moments spilled_;                 // of what is in the histogram
 };
 
 }  // namespace tally

@@ -27,7 +27,8 @@ struct Arrival {
   std::uint32_t listener = 0;  ///< index in the daemon's list of listeners
   Peer peer;
   Instant now{};
-  WallTime wall{};  ///< the same moment; only senders' times are held against it
+  WallTime wall{};           ///< the same moment; only senders' times are held against it
+  bool has_padding = false;  ///< scan.hpp's `padding_bytes` stand behind the bytes
 };
 
 /// What is taken, and where it belongs.
@@ -112,10 +113,10 @@ class Ingestor {
  private:
   // So many lines are read, then looked up, then added: enough that what was asked of the memory
   // has come, few enough to stay in the nearest cache.
-  static constexpr std::size_t lines_at_once = 32;
+  static constexpr std::size_t lines_at_once = 64;
 
   void look_up(std::size_t count, const Table& table);
-  void add_simple(const ScannedLine& line, std::uint64_t hash, const Arrival& arrival,
+  void add_simple(const ScannedLine& line, const Spelling& spelling, const Arrival& arrival,
                   Gathered& gathered);
   void add_parsed(std::string_view text, const Arrival& arrival, Gathered& gathered);
   std::optional<Reason> add_line(const Line& line, const Arrival& arrival, Gathered& gathered);
@@ -123,7 +124,8 @@ class Ingestor {
   const IngestRules& rules_;
   Scanner scanner_;
   std::array<ScannedLine, lines_at_once> lines_{};
-  std::array<std::uint64_t, lines_at_once> hashes_{};
+  std::array<Spelling, lines_at_once> spellings_{};
+  std::uint64_t simple_taken_ = 0;  // of the text; counted at its end
   Batch batch_;
 };
 

@@ -27,6 +27,9 @@ struct ScannedLine {
   std::string_view tags;  ///< if simple: what stands behind `|#`
 };
 
+/// Bytes behind a text that has padding.
+inline constexpr std::size_t padding_bytes = 64;
+
 /// Whether a name means itself in every dialect, is valid and within its limit: then it is the
 /// series' name, whatever the dialects say. False does not mean that it is bad.
 bool is_plain_name(std::string_view name, const ParseRules& rules);
@@ -37,19 +40,22 @@ class Scanner {
  public:
   explicit Scanner(const ParseRules& rules);
 
-  /// Starts on a text, which must stay until it is scanned. At most 4 GiB.
-  void start(std::string_view text);
+  /// Starts on a text, which must stay until it is scanned. At most 4 GiB. Where `padding_bytes`
+  /// behind it may be read (they mean nothing), a short text costs half as much.
+  void start(std::string_view text, bool has_padding = false);
 
   /// The next lines, none at the end. Empty lines are none.
   std::size_t next(std::span<ScannedLine> lines);
 
  private:
-  bool next_line(ScannedLine& line);
-  void read(ScannedLine& line, std::size_t begin);
-  bool read_fields(ScannedLine& line, std::size_t begin);
+  bool read(ScannedLine& line);
+  bool read_fields(ScannedLine& line, std::size_t at);
   bool read_field(ScannedLine& line, std::string_view field);
-  std::size_t end_of_line();
+  const char* end_line();
 
+  // One a kind of processor.
+  std::uint32_t* (*const find_)(const char* text, std::size_t blocks, std::uint32_t base,
+                                std::uint32_t* out);
   const bool has_tags_;    // [dialects] dogstatsd
   const bool signs_move_;  // a gauge with a sign is a delta
   std::string_view text_;

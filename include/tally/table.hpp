@@ -54,16 +54,17 @@ struct TableRules {
 struct Spelling {
   Kind kind;
   std::string_view name;
-  std::string_view tags;  ///< what stands behind `|#`
-  std::uint64_t hash;     ///< `Table::hash_of` the others
+  std::string_view tags;        ///< what stands behind `|#`
+  std::uint64_t hash = 0;       ///< the table's, by `begin_lookup`
+  std::uint32_t candidate = 0;  ///< the table's, by `go_on_with_lookup`
 };
 
 /// Samples by series. `add` is O(1) whatever the sample's rate.
 ///
 /// There are two ways in. `add` takes a parsed sample, builds the key of its series and looks it
 /// up. `add_known` looks a spelling up that was parsed before in this window, and so saves parsing
-/// and building; a caller with many lines prefetches for all of them first, so that a table of a
-/// million series costs its cache misses side by side.
+/// and building; a caller with many lines takes each step for all of them first, so that a table of
+/// a million series costs its cache misses side by side.
 class Table {
  public:
   /// `rules` must outlive the table.
@@ -77,14 +78,12 @@ class Table {
   /// REQUIRES: the sample is no event and no service check.
   Added add(const Sample& sample, std::span<const Tag> tags, Instant now);
 
-  std::uint64_t hash_of(Kind kind, std::string_view name, std::string_view tags) const;
-  /// Asks the memory for what `add_known` reads first; and, when that had time to arrive, for what
-  /// it reads next.
-  void prefetch_slot(std::uint64_t hash) const;
-  void prefetch_series(std::uint64_t hash) const;
+  /// Two steps ahead of `add_known`: each asks the memory for what the next will read.
+  void begin_lookup(Spelling& spelling) const;
+  void go_on_with_lookup(Spelling& spelling) const;
 
-  /// Adds a sample's value (its name and tags are not read) to the series of a spelling. None if
-  /// the spelling is not known.
+  /// Adds a sample's value (its name and tags are not read) to the series of a spelling that went
+  /// through both steps. None if it is not known.
   std::optional<Added> add_known(const Spelling& spelling, const Sample& sample, Instant now);
 
   /// As `add` for a spelling without tags whose name `is_plain_name`, and which is then known.

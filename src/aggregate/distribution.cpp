@@ -14,21 +14,45 @@ bool Distribution::add(double value, double weight) {
   ++samples_;
   sum_ = sum;
   weight_ += weight;
-  const double before = value - mean_;
-  mean_ += before * (weight / weight_);
-  m2_ += weight * before * (value - mean_);
-
-  if (samples_ > exact_max) {
-    if (!exact_.empty()) spill();
-    histogram_.add(value, weight);
-  } else {
+  if (samples_ <= exact_max) {
+    if (exact_.empty()) exact_.reserve(8);  // else the first eight would move three times
     exact_.push_back({value, weight});
+    return true;
   }
+  if (!exact_.empty()) spill();
+  spilled_.add(value, weight);
+  histogram_.add(value, weight);
   return true;
 }
 
+void Distribution::Moments::add(double value, double each) {
+  weight += each;
+  const double before = value - mean;
+  mean += before * (each / weight);
+  m2 += each * before * (value - mean);
+}
+
+void Distribution::Moments::merge(const Moments& other) {
+  if (other.weight == 0) return;
+  const double whole = weight + other.weight;
+  const double difference = other.mean - mean;
+  m2 += other.m2 + difference * difference * (weight * (other.weight / whole));
+  mean += difference * (other.weight / whole);
+  weight = whole;
+}
+
+// Two divisions a sample: left to the end of the window, which is another thread's.
+Distribution::Moments Distribution::moments() const {
+  Moments all = spilled_;
+  for (const Value& each : exact_) all.add(each.value, each.weight);
+  return all;
+}
+
 void Distribution::spill() {
-  for (const Value& each : exact_) histogram_.add(each.value, each.weight);
+  for (const Value& each : exact_) {
+    spilled_.add(each.value, each.weight);
+    histogram_.add(each.value, each.weight);
+  }
   exact_ = {};
 }
 
@@ -36,31 +60,23 @@ void Distribution::merge(const Distribution& other) {
   if (other.empty()) return;
   min_ = empty() ? other.min_ : std::min(min_, other.min_);
   max_ = empty() ? other.max_ : std::max(max_, other.max_);
-  const double weight = weight_ + other.weight_;
-  const double difference = other.mean_ - mean_;
-  m2_ += other.m2_ + difference * difference * (weight_ * (other.weight_ / weight));
-  mean_ += difference * (other.weight_ / weight);
-  weight_ = weight;
+  weight_ += other.weight_;
   sum_ += other.sum_;
   samples_ += other.samples_;
-  merge_values(other);
-}
-
-// After the moments: `samples_` is already that of the whole.
-void Distribution::merge_values(const Distribution& other) {
   if (is_exact()) {
     exact_.insert(exact_.end(), other.exact_.begin(), other.exact_.end());
     return;
   }
   spill();
+  spilled_.merge(other.moments());
   histogram_.merge(other.histogram_);
   for (const Value& each : other.exact_) histogram_.add(each.value, each.weight);
 }
 
 double Distribution::stddev() const {
+  const double m2 = moments().m2;
   // Rounding can leave a trace below zero where all values are equal; minus infinity is no trace.
-  const double m2 = m2_ < 0 && std::isfinite(m2_) ? 0 : m2_;
-  return std::sqrt(m2 / weight_);
+  return std::sqrt((m2 < 0 && std::isfinite(m2) ? 0 : m2) / weight_);
 }
 
 void Distribution::percentiles(const std::vector<double>& percents, double* out) const {

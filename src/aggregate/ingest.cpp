@@ -54,17 +54,22 @@ Timing timing_of(std::int64_t time, WallTime now, WallTime opened,
 }
 
 void Ingestor::add(std::string_view text, const Arrival& arrival, Gathered& gathered) {
-  scanner_.start(text);
+  scanner_.start(text, arrival.has_padding);
   while (const std::size_t count = scanner_.next(lines_)) {
     look_up(count, gathered.table);
     for (std::size_t i = 0; i < count; ++i) {
       if (lines_[i].is_simple) {
-        add_simple(lines_[i], hashes_[i], arrival, gathered);
+        add_simple(lines_[i], spellings_[i], arrival, gathered);
       } else {
         add_parsed(lines_[i].text, arrival, gathered);
       }
     }
   }
+  IngestCounts& counts = gathered.counts[arrival.listener];
+  counts.lines += simple_taken_;
+  counts.lines_accepted += simple_taken_;
+  counts.samples += simple_taken_;
+  simple_taken_ = 0;
 }
 
 // Two turns, so that all slots are under way before the first is needed, and then all series.
@@ -72,19 +77,19 @@ void Ingestor::look_up(std::size_t count, const Table& table) {
   for (std::size_t i = 0; i < count; ++i) {
     const ScannedLine& line = lines_[i];
     if (!line.is_simple) continue;
-    hashes_[i] = table.hash_of(line.sample.kind, line.sample.name, line.tags);
-    table.prefetch_slot(hashes_[i]);
+    spellings_[i].kind = line.sample.kind;
+    spellings_[i].name = line.sample.name;
+    spellings_[i].tags = line.tags;
+    table.begin_lookup(spellings_[i]);
   }
   for (std::size_t i = 0; i < count; ++i) {
-    if (lines_[i].is_simple) table.prefetch_series(hashes_[i]);
+    if (lines_[i].is_simple) table.go_on_with_lookup(spellings_[i]);
   }
 }
 
-void Ingestor::add_simple(const ScannedLine& line, std::uint64_t hash, const Arrival& arrival,
+void Ingestor::add_simple(const ScannedLine& line, const Spelling& spelling, const Arrival& arrival,
                           Gathered& gathered) {
   const Sample& sample = line.sample;
-  const Spelling spelling{
-      .kind = sample.kind, .name = sample.name, .tags = line.tags, .hash = hash};
   std::optional<Added> added = gathered.table.add_known(spelling, sample, arrival.now);
   if (!added && line.tags.empty() && is_plain_name(sample.name, rules_.parse))
     added = gathered.table.add_plain(spelling, sample, arrival.now);
@@ -95,14 +100,12 @@ void Ingestor::add_simple(const ScannedLine& line, std::uint64_t hash, const Arr
       gathered.table.learn(spelling, batch_.samples[0], batch_.tags_of(batch_.samples[0]));
     return;
   }
-  IngestCounts& counts = gathered.counts[arrival.listener];
-  ++counts.lines;
   if (const auto reason = reason_of(*added)) {
+    ++gathered.counts[arrival.listener].lines;
     count_refused({*reason, 0, line.text}, arrival, gathered);
     return;
   }
-  ++counts.lines_accepted;
-  ++counts.samples;
+  ++simple_taken_;
 }
 
 // One line the general way. `batch_` then holds what it was.

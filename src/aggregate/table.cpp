@@ -3,7 +3,7 @@
 // series costs two cache lines, both asked for long before they are read (prefetch_*), no
 // allocation and no look at the key but one comparison.
 //
-//     slots   [hash|cell] [hash|cell] ....       open addressing, linear probing, at most 3/4 full
+//     slots   [hash|cell] [hash|cell] ....       eight to a cache line, at most 3/4 full
 //     series  [state|key] [state|key] ....       in the order of their first sample
 //     spellings [->series|key] ....              other bytes that mean a series: tags, mostly
 //
@@ -12,11 +12,8 @@
 
 #include "tally/table.hpp"
 
-// The hash is worth inlining: names are short, and a call would cost as much as the hash.
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include <algorithm>
+#include <bit>
 #include <cassert>
 #include <cmath>
 #include <cstdlib>
@@ -27,11 +24,18 @@
 
 #include "tally/parse.hpp"
 
+#if defined(__SSE2__) && !defined(TALLY_NO_SIMD)
+#include <emmintrin.h>
+#endif
+
 namespace tally {
 namespace {
 
 // Between the name and the tags of a spelling: a byte that the key of a series cannot hold there.
 constexpr char tags_mark = '\3';
+
+// A longer spelling is parsed each time.
+constexpr std::size_t spelling_bytes_max = series_bytes_max;
 
 // Memory for keys that are all forgotten at once, and the memory kept.
 class KeyStore {
@@ -65,70 +69,136 @@ class KeyStore {
   std::size_t filled_ = 0;  // bytes of the last used one
 };
 
-// memcmp as it is called costs more than it compares.
-bool is_equal(const char* a, const char* b, std::size_t size) {
-  const auto word = [](const char* at) {
-    std::uint64_t value;
-    std::memcpy(&value, at, sizeof value);
-    return value;
-  };
-  if (size < 8) {
-    for (std::size_t i = 0; i < size; ++i) {
-      if (a[i] != b[i]) return false;
+std::uint64_t word(const char* at) {
+  std::uint64_t value;
+  std::memcpy(&value, at, sizeof value);
+  return value;
+}
+
+// The hash of short names, in the manner of wyhash (Wang Yi, 2019): words are multiplied to 128
+// bits and folded. Both factors are hidden by random words, so that no one who does not know them
+// can choose bytes that make one zero, or names that meet in one bucket.
+class NameHash {
+ public:
+  explicit NameHash(std::uint64_t seed) : first_(spread(seed)), second_(spread(first_)) {}
+
+  std::uint64_t operator()(std::string_view name, std::uint64_t salt) const {
+    const char* const at = name.data();
+    const std::size_t size = name.size();
+    std::uint64_t state = second_ + salt;
+    if (size >= 16) {
+      for (std::size_t i = 0; i + 16 < size; i += 16)
+        state = fold(word(at + i) ^ first_, word(at + i + 8) ^ state);
+      state = fold(word(at + size - 16) ^ first_, word(at + size - 8) ^ state);
+    } else if (size >= 8) {
+      state = fold(word(at) ^ first_, word(at + size - 8) ^ state);
+    } else {
+      std::uint64_t few = 0;
+      std::memcpy(&few, at, size);
+      state = fold(few ^ first_, state);
     }
-    return true;
+    return fold(state ^ first_, second_ + size);
   }
-  for (std::size_t i = 0; i + 8 < size; i += 8) {
-    if (word(a + i) != word(b + i)) return false;
+
+ private:
+  static std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
+    const Wide product = static_cast<Wide>(a) * b;
+    return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
   }
-  return word(a + size - 8) == word(b + size - 8);  // overlaps the words before
+  // splitmix64 (Steele, Lea and Flood 2014), which makes something of any seed.
+  static std::uint64_t spread(std::uint64_t seed) {
+    std::uint64_t x = seed + 0x9e3779b97f4a7c15;
+    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
+    x = (x ^ x >> 27) * 0x94d049bb133111eb;
+    return (x ^ x >> 31) | 1;
+  }
+  __extension__ using Wide = unsigned __int128;
+
+  std::uint64_t first_;
+  std::uint64_t second_;
+};
+
+// memcmp as it is called costs more than it compares. Sixteen bytes at a time, the last sixteen
+// overlapping those before: names of 16 to 32 bytes, which most are, meet no loop.
+bool is_equal(const char* a, const char* b, std::size_t size) {
+  const auto differ = [a, b](std::size_t at) {
+    return (word(a + at) ^ word(b + at)) | (word(a + at + 8) ^ word(b + at + 8));
+  };
+  if (size >= 16) {
+    std::uint64_t difference = differ(0) | differ(size - 16);
+    for (std::size_t at = 16; at + 16 < size; at += 16) difference |= differ(at);
+    return difference == 0;
+  }
+  if (size >= 8) return word(a) == word(b) && word(a + size - 8) == word(b + size - 8);
+  for (std::size_t i = 0; i < size; ++i) {
+    if (a[i] != b[i]) return false;
+  }
+  return true;
 }
 
 union State {
   double number;  // a counter's sum, a gauge's value
   Distribution* values;
   MemberSet* members;
-  std::size_t number_of_series;  // of a spelling that only points
 };
 
-// One cache line. `key` is the kind and then the name (of a spelling: and tags_mark and tags); a
-// longer one stands in the KeyStore, and `key` holds its kind and its address.
-struct alignas(64) Cell {
-  static constexpr std::size_t inline_bytes = 44;  // behind the kind
-
-  State state;
-  Instant set_at;        // of a gauge
-  std::uint16_t size;    // of the key, without the kind
-  bool is_set : 1;       // of a gauge
-  bool is_spelling : 1;  // a line with these bytes means this series
-  bool points : 1;       // it has no state of its own: it says which series
-  char key[inline_bytes + 1];
-
-  Kind kind() const { return static_cast<Kind>(key[0]); }
-  const char* name() const { return is_long() ? address() + 1 : key + 1; }
-  std::string_view full_key() const { return {is_long() ? address() : key, std::size_t{size} + 1}; }
-  bool is_long() const { return size > inline_bytes; }
-  const char* address() const {
+// Bytes that stand in the cell if they are few, else in the KeyStore, and here their address.
+template <std::size_t inline_bytes>
+class Bytes {
+ public:
+  const char* data(std::size_t size) const {
+    if (size <= inline_bytes) return bytes_;
     const char* at;
-    std::memcpy(&at, key + 1, sizeof at);
+    std::memcpy(&at, bytes_, sizeof at);
     return at;
   }
-  void set_address(const char* at) { std::memcpy(key + 1, &at, sizeof at); }
+  char* make(std::size_t size, KeyStore& store) {
+    if (size <= inline_bytes) return bytes_;
+    char* const at = store.take(size);
+    std::memcpy(bytes_, &at, sizeof at);
+    return at;
+  }
+
+ private:
+  char bytes_[inline_bytes];
+};
+
+// A series in one cache line. Its key is a byte of kind and the name.
+struct alignas(64) Cell {
+  State state;
+  Instant set_at;      // of a gauge
+  std::uint16_t size;  // of the key
+  Kind kind;
+  bool is_set : 1;       // of a gauge
+  bool is_spelling : 1;  // a line with these bytes means this series
+  Bytes<44> key;
+
+  std::string_view full_key() const { return {key.data(size), size}; }
 };
 static_assert(sizeof(Cell) == 64);
 
+// What a line may say for a series: name, tags_mark and tags.
+struct alignas(64) SpellingCell {
+  std::uint32_t series;
+  std::uint16_t size;
+  Kind kind;
+  Bytes<121> key;
+};
+static_assert(sizeof(SpellingCell) == 128);
+
 // Cells in chunks that never move.
+template <class Any>
 class Cells {
  public:
-  static constexpr std::size_t chunk_cells = 4096;  // 256 KiB
+  static constexpr std::size_t chunk_cells = 4096;  // 256 KiB of series
 
-  Cell& operator[](std::size_t at) { return chunks_[at / chunk_cells][at % chunk_cells]; }
-  const Cell& operator[](std::size_t at) const {
+  Any& operator[](std::size_t at) { return chunks_[at / chunk_cells][at % chunk_cells]; }
+  const Any& operator[](std::size_t at) const {
     return chunks_[at / chunk_cells][at % chunk_cells];
   }
-  Cell& add() {
+  Any& add() {
     if (size_ == chunks_.size() * chunk_cells)
-      chunks_.push_back(std::make_unique_for_overwrite<Cell[]>(chunk_cells));
+      chunks_.push_back(std::make_unique_for_overwrite<Any[]>(chunk_cells));
     return (*this)[size_++];
   }
   std::size_t size() const { return size_; }
@@ -140,80 +210,133 @@ class Cells {
   }
 
  private:
-  std::vector<std::unique_ptr<Cell[]>> chunks_;
+  std::vector<std::unique_ptr<Any[]>> chunks_;
   std::size_t size_ = 0;
 };
 
-// 0 is free; else a cell's number plus one, with the highest bit for a spelling.
-struct Slot {
-  std::uint32_t hash;
-  std::uint32_t cell;
-};
+// Eight slots in one cache line. A slot is 32 bits of hash and a cell's number plus one (0 is
+// free), with the highest bit for a spelling. Slots are filled from the first on and never freed,
+// so a bucket whose last slot is free ends the search. Comparing all eight at once leaves no branch
+// to be guessed wrong, as a walk from slot to slot would.
 constexpr std::uint32_t spelling_bit = 1U << 31;
 
-class Slots {
+struct alignas(64) Bucket {
+  static constexpr std::size_t slots = 8;
+
+  std::uint32_t hash[slots];
+  std::uint32_t cell[slots];
+
+  // One bit for each slot with this hash; of free ones too, if it is 0.
+  unsigned equal(std::uint32_t wanted) const {
+#if defined(__SSE2__) && !defined(TALLY_NO_SIMD)
+    const __m128i value = _mm_set1_epi32(static_cast<int>(wanted));
+    const auto half = [&](std::size_t at) {
+      const __m128i hashes = _mm_load_si128(reinterpret_cast<const __m128i*>(hash + at));
+      return static_cast<unsigned>(
+          _mm_movemask_ps(_mm_castsi128_ps(_mm_cmpeq_epi32(hashes, value))));
+    };
+    return half(0) | half(4) << 4;
+#else
+    unsigned mask = 0;
+    for (unsigned i = 0; i < slots; ++i) mask |= static_cast<unsigned>(hash[i] == wanted) << i;
+    return mask;
+#endif
+  }
+  bool is_full() const {
+    return cell[slots - 1] != 0;
+  }
+  std::size_t first_free() const {
+    std::size_t at = 0;
+    while (cell[at] != 0) ++at;
+    return at;
+  }
+};
+static_assert(sizeof(Bucket) == 64);
+
+// Buckets, at most 3/4 full.
+class Buckets {
  public:
-  Slots() { static_cast<void>(resize(slots_least)); }
+  Buckets() { static_cast<void>(resize(buckets_least)); }
 
   std::size_t first(std::uint64_t hash) const { return hash & mask_; }
   std::size_t next(std::size_t at) const { return (at + 1) & mask_; }
-  const Slot& operator[](std::size_t at) const { return slots_.get()[at]; }
+  const Bucket& operator[](std::size_t at) const { return buckets_.get()[at]; }
 
   void insert(std::uint64_t hash, std::uint32_t cell) {
-    if (4 * (used_ + 1) > 3 * (mask_ + 1)) grow();
-    put({.hash = static_cast<std::uint32_t>(hash), .cell = cell});
+    if (4 * (used_ + 1) > 3 * Bucket::slots * (mask_ + 1)) grow();
+    put(static_cast<std::uint32_t>(hash), cell);
     ++used_;
   }
   // Keeps the size: the next window has as many series, more often than not.
   void clear() {
-    if (mask_ < slots_kept) {
-      std::fill_n(slots_.get(), mask_ + 1, Slot{});
+    if (mask_ < buckets_kept) {
+      std::fill_n(buckets_.get(), mask_ + 1, Bucket{});
     } else {
       static_cast<void>(resize(mask_ + 1));
     }
     used_ = 0;
   }
-  std::size_t used() const { return used_; }
 
  private:
-  static constexpr std::size_t slots_least = 1024;
-  static constexpr std::size_t slots_kept = 64 << 10;
+  static constexpr std::size_t buckets_least = 64;
+  static constexpr std::size_t buckets_kept = 8 << 10;
 
-  struct Free {
-    void operator()(Slot* slots) const { std::free(slots); }
+  // Zeroed and on a cache line, which calloc alone does not promise: it is asked for one more.
+  class Array {
+   public:
+    Array() = default;
+    explicit Array(std::size_t count) : memory_(std::calloc(count + 1, sizeof(Bucket))) {
+      if (memory_ == nullptr) std::abort();  // as operator new would end us
+      void* at = memory_.get();
+      std::size_t room = (count + 1) * sizeof(Bucket);
+      first_ = static_cast<Bucket*>(std::align(alignof(Bucket), count * sizeof(Bucket), at, room));
+    }
+    Bucket* get() const { return first_; }
+
+   private:
+    struct Free {
+      void operator()(void* memory) const { std::free(memory); }
+    };
+    std::unique_ptr<void, Free> memory_;
+    Bucket* first_ = nullptr;
   };
-  using Array = std::unique_ptr<Slot, Free>;
 
   // calloc, because the kernel's fresh pages are zero already and are given as they are touched: a
   // large table is cleared at no cost to the thread that receives.
   Array resize(std::size_t count) {
-    Array fresh(static_cast<Slot*>(std::calloc(count, sizeof(Slot))));
-    if (fresh == nullptr) std::abort();  // as operator new would end us
+    Array fresh(count);
     mask_ = count - 1;
-    return std::exchange(slots_, std::move(fresh));
+    return std::exchange(buckets_, std::move(fresh));
   }
   void grow() {
     const std::size_t count = mask_ + 1;
     const Array old = resize(2 * count);
-    for (std::size_t i = 0; i < count; ++i) {
-      if (old.get()[i].cell != 0) put(old.get()[i]);
+    for (std::size_t at = 0; at < count; ++at) {
+      const Bucket& bucket = old.get()[at];
+      for (std::size_t i = 0; i < Bucket::slots && bucket.cell[i] != 0; ++i)
+        put(bucket.hash[i], bucket.cell[i]);
     }
   }
   // The 32 bits that a slot keeps also say where it belongs, in any size.
-  void put(Slot slot) {
-    std::size_t at = first(slot.hash);
-    while (slots_.get()[at].cell != 0) at = next(at);
-    slots_.get()[at] = slot;
+  void put(std::uint32_t hash, std::uint32_t cell) {
+    std::size_t at = first(hash);
+    while ((*this)[at].is_full()) at = next(at);
+    Bucket& bucket = buckets_.get()[at];
+    const std::size_t slot = bucket.first_free();
+    bucket.hash[slot] = hash;
+    bucket.cell[slot] = cell;
   }
 
-  Array slots_;
+  Array buckets_;
   std::size_t mask_ = 0;
-  std::size_t used_ = 0;
+  std::size_t used_ = 0;  // slots
 };
 
 // One function a kind: adds a sample; false if a sum would overflow.
 bool add_to_counter(Cell& cell, const Sample& sample) {
-  const double sum = cell.state.number + sample.value / sample.rate;
+  // Most are not sampled, and a division takes as long as all the rest.
+  const double value = sample.rate == 1 ? sample.value : sample.value / sample.rate;
+  const double sum = cell.state.number + value;
   if (!std::isfinite(sum)) return false;
   cell.state.number = sum;
   return true;
@@ -231,7 +354,7 @@ bool add_to_gauge(Cell& cell, const Sample& sample, Instant now) {
 }
 
 bool add_to(Cell& cell, const Sample& sample, Instant now) {
-  switch (cell.kind()) {
+  switch (cell.kind) {
     case Kind::counter:
       return add_to_counter(cell, sample);
     case Kind::gauge:
@@ -245,7 +368,7 @@ bool add_to(Cell& cell, const Sample& sample, Instant now) {
 }
 
 void make_state(Cell& cell, const TableRules& rules) {
-  const Kind kind = cell.kind();
+  const Kind kind = cell.kind;
   cell.is_set = false;
   cell.set_at = {};
   if (is_timer_like(kind)) {
@@ -259,12 +382,12 @@ void make_state(Cell& cell, const TableRules& rules) {
 }
 
 void free_state(Cell& cell) {
-  if (is_timer_like(cell.kind())) std::unique_ptr<Distribution>(cell.state.values).reset();
-  if (cell.kind() == Kind::set) std::unique_ptr<MemberSet>(cell.state.members).reset();
+  if (is_timer_like(cell.kind)) std::unique_ptr<Distribution>(cell.state.values).reset();
+  if (cell.kind == Kind::set) std::unique_ptr<MemberSet>(cell.state.members).reset();
 }
 
 Aggregate aggregate_of(const Cell& cell) {
-  switch (cell.kind()) {
+  switch (cell.kind) {
     case Kind::counter:
       return Counter{cell.state.number};
     case Kind::gauge:
@@ -296,7 +419,7 @@ void merge_gauge(Cell& gauge, const Cell& other) {
 
 // Adds what another table knows of the same series.
 void merge_into(Cell& cell, const Cell& other) {
-  switch (cell.kind()) {
+  switch (cell.kind) {
     case Kind::counter:
       cell.state.number = merged_sum(cell.state.number, other.state.number);
       break;
@@ -315,75 +438,80 @@ void merge_into(Cell& cell, const Cell& other) {
 
 struct Table::Impl {
   explicit Impl(const TableRules& table_rules)
-      : rules(table_rules), keys(table_rules.static_tags) {}
+      : rules(table_rules), name_hash(table_rules.hash_seed), keys(table_rules.static_tags) {}
   ~Impl() { free_states(); }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
+  // The kind is part of it, so that a counter and a timer of one name lie apart.
   std::uint64_t hash_of(Kind kind, std::string_view name) const {
-    // An odd number a kind, so that a counter and a timer of one name lie apart.
-    const std::uint64_t seed = rules.hash_seed + (2 * static_cast<std::uint64_t>(kind) + 1);
-    return XXH3_64bits_withSeed(name.data(), name.size(), seed);
+    return name_hash(name, static_cast<std::uint64_t>(kind) << 8);
   }
 
-  // What a slot says of the first cell on the hash's way for which `matches(cell, points)` holds; 0
-  // if there is none.
+  // The number in the first slot on the hash's way for which `matches(number)` holds; 0 if none.
   template <class Matches>
-  std::uint32_t find(std::uint64_t hash, Matches matches) {
-    for (std::size_t at = slots.first(hash); slots[at].cell != 0; at = slots.next(at)) {
-      if (slots[at].hash == static_cast<std::uint32_t>(hash) && matches(*cell_of(slots[at].cell)))
-        return slots[at].cell;
+  std::uint32_t find(std::uint64_t hash, Matches matches) const {
+    for (std::size_t at = buckets.first(hash);; at = buckets.next(at)) {
+      const Bucket& bucket = buckets[at];
+      unsigned equal = bucket.equal(static_cast<std::uint32_t>(hash));
+      for (; equal != 0; equal &= equal - 1) {
+        const std::uint32_t number = bucket.cell[std::countr_zero(equal)];
+        if (number != 0 && matches(number)) return number;
+      }
+      if (!bucket.is_full()) return 0;
     }
-    return 0;
   }
-  Cell* cell_of(std::uint32_t number) {
-    if (number == 0) return nullptr;
-    const bool is_series = (number & spelling_bit) == 0;
-    return is_series ? &series[number - 1] : &spellings[(number & ~spelling_bit) - 1];
+  static bool is_spelling(std::uint32_t number) { return (number & spelling_bit) != 0; }
+  const SpellingCell& spelling_of(std::uint32_t number) const {
+    return spellings[(number & ~spelling_bit) - 1];
   }
-  std::uint32_t find_series(std::uint64_t hash, Kind kind, std::string_view name) {
-    return find(hash, [=](const Cell& cell) {
-      return !cell.points && cell.size == name.size() && cell.kind() == kind &&
-             is_equal(cell.name(), name.data(), name.size());
+
+  // The place of a series plus one; 0 if there is none.
+  std::uint32_t number_of(std::uint64_t hash, Kind kind, std::string_view name) const {
+    return find(hash, [&](std::uint32_t candidate) {
+      return !is_spelling(candidate) && is_named(series[candidate - 1], kind, name);
     });
   }
-  Cell* find_spelling(const Spelling& spelling) {
-    const std::string_view name = spelling.name, tags = spelling.tags;
-    const std::size_t size = name.size() + (tags.empty() ? 0 : 1 + tags.size());
-    Cell* const found = cell_of(find(spelling.hash, [=](const Cell& cell) {
-      if (!cell.is_spelling || cell.size != size || cell.kind() != spelling.kind) return false;
-      const char* const own = cell.name();
-      if (!is_equal(own, name.data(), name.size())) return false;
-      return tags.empty() || (own[name.size()] == tags_mark &&
-                              is_equal(own + name.size() + 1, tags.data(), tags.size()));
-    }));
-    return found != nullptr && found->points ? &series[found->state.number_of_series] : found;
+  static bool is_named(const Cell& cell, Kind kind, std::string_view name) {
+    return cell.size == name.size() + 1 && cell.kind == kind &&
+           is_equal(cell.key.data(cell.size) + 1, name.data(), name.size());
+  }
+  Cell* find_series(std::uint64_t hash, Kind kind, std::string_view name) {
+    const std::uint32_t number = number_of(hash, kind, name);
+    return number == 0 ? nullptr : &series[number - 1];
   }
 
-  void fill(Cell& cell, Kind kind, std::string_view name, std::string_view tags) {
-    const std::size_t size = name.size() + (tags.empty() ? 0 : 1 + tags.size());
-    cell.size = static_cast<std::uint16_t>(size);
-    char* key = cell.key;
-    cell.key[0] = static_cast<char>(kind);
-    if (cell.is_long()) {
-      key = store.take(size + 1);
-      key[0] = static_cast<char>(kind);
-      cell.set_address(key);
-    }
-    name.copy(key + 1, name.size());
-    if (tags.empty()) return;
-    key[1 + name.size()] = tags_mark;
-    tags.copy(key + 2 + name.size(), tags.size());
+  bool is_meant(std::uint32_t candidate, const Spelling& spelling) const {
+    if (is_spelling(candidate)) return is_spelled(spelling_of(candidate), spelling);
+    const Cell& cell = series[candidate - 1];
+    return cell.is_spelling && spelling.tags.empty() &&
+           is_named(cell, spelling.kind, spelling.name);
+  }
+  // The candidate is right but for one time in four billion, and for a spelling that was not known
+  // when it was looked for.
+  Cell* find_spelling(const Spelling& spelling) {
+    std::uint32_t number = spelling.candidate;
+    if (number == 0 || !is_meant(number, spelling))
+      number = find(spelling.hash, [&](std::uint32_t other) { return is_meant(other, spelling); });
+    if (number == 0) return nullptr;
+    return &series[is_spelling(number) ? spelling_of(number).series : number - 1];
+  }
+  static bool is_spelled(const SpellingCell& cell, const Spelling& spelling) {
+    const std::string_view name = spelling.name, tags = spelling.tags;
+    if (cell.size != name.size() + 1 + tags.size() || cell.kind != spelling.kind) return false;
+    const char* const own = cell.key.data(cell.size);
+    return is_equal(own, name.data(), name.size()) && own[name.size()] == tags_mark &&
+           is_equal(own + name.size() + 1, tags.data(), tags.size());
   }
 
   // Adds to the series, or makes it. Nothing is made if its first sample is refused.
   Added add(std::uint64_t hash, Kind kind, std::string_view name, const Sample& sample,
             Instant now) {
-    if (Cell* const known = cell_of(find_series(hash, kind, name)))
+    if (Cell* const known = find_series(hash, kind, name))
       return add_to(*known, sample, now) ? Added::updated : Added::overflow;
     if (series.size() >= rules.series_max) return Added::series_limit;
     Cell first;
-    first.key[0] = static_cast<char>(kind);
+    first.kind = kind;
     make_state(first, rules);
     if (!add_to(first, sample, now)) {
       free_state(first);
@@ -398,9 +526,12 @@ struct Table::Impl {
     cell.set_at = state.set_at;
     cell.is_set = state.is_set;
     cell.is_spelling = false;
-    cell.points = false;
-    fill(cell, kind, name, {});
-    slots.insert(hash, static_cast<std::uint32_t>(series.size()));
+    cell.kind = kind;
+    cell.size = static_cast<std::uint16_t>(name.size() + 1);
+    char* const key = cell.key.make(cell.size, store);
+    key[0] = static_cast<char>(kind);
+    name.copy(key + 1, name.size());
+    buckets.insert(hash, static_cast<std::uint32_t>(series.size()));
   }
 
   void free_states() {
@@ -408,11 +539,12 @@ struct Table::Impl {
   }
 
   const TableRules& rules;
+  const NameHash name_hash;
   SeriesKeyBuilder keys;
   KeyStore store;
-  Slots slots;
-  Cells series;
-  Cells spellings;
+  Buckets buckets;
+  Cells<Cell> series;
+  Cells<SpellingCell> spellings;
   std::size_t released = 0;  // series whose memory was given back
 };
 
@@ -428,21 +560,22 @@ Added Table::add(const Sample& sample, std::span<const Tag> tags, Instant now) {
   return impl_->add(impl_->hash_of(sample.kind, name), sample.kind, name, sample, now);
 }
 
-std::uint64_t Table::hash_of(Kind kind, std::string_view name, std::string_view tags) const {
-  const std::uint64_t hash = impl_->hash_of(kind, name);
-  return tags.empty() ? hash : XXH3_64bits_withSeed(tags.data(), tags.size(), hash);
+void Table::begin_lookup(Spelling& spelling) const {
+  const std::uint64_t hash = impl_->hash_of(spelling.kind, spelling.name);
+  spelling.hash = spelling.tags.empty() ? hash : impl_->name_hash(spelling.tags, hash);
+  __builtin_prefetch(&impl_->buckets[impl_->buckets.first(spelling.hash)]);
 }
 
-void Table::prefetch_slot(std::uint64_t hash) const {
-  __builtin_prefetch(&impl_->slots[impl_->slots.first(hash)]);
-}
-
-void Table::prefetch_series(std::uint64_t hash) const {
-  const Slot& slot = impl_->slots[impl_->slots.first(hash)];
-  if (slot.cell == 0) return;
-  const std::size_t number = (slot.cell & ~spelling_bit) - 1;
-  const bool is_spelling = (slot.cell & spelling_bit) != 0;
-  __builtin_prefetch(is_spelling ? &impl_->spellings[number] : &impl_->series[number], 1);
+void Table::go_on_with_lookup(Spelling& spelling) const {
+  const Bucket& bucket = impl_->buckets[impl_->buckets.first(spelling.hash)];
+  const unsigned equal = bucket.equal(static_cast<std::uint32_t>(spelling.hash));
+  spelling.candidate = equal == 0 ? 0 : bucket.cell[std::countr_zero(equal)];
+  if (spelling.candidate == 0) return;
+  if (!Impl::is_spelling(spelling.candidate))
+    return __builtin_prefetch(&impl_->series[spelling.candidate - 1], 1);
+  const SpellingCell& cell = impl_->spelling_of(spelling.candidate);
+  __builtin_prefetch(&cell);
+  __builtin_prefetch(reinterpret_cast<const char*>(&cell) + 64);
 }
 
 std::optional<Added> Table::add_known(const Spelling& spelling, const Sample& sample, Instant now) {
@@ -465,21 +598,24 @@ void Table::learn(const Spelling& spelling, const Sample& sample, std::span<cons
   Impl& impl = *impl_;
   const std::string_view name =
       impl.keys.build(sample.kind, sample.name, tags, sample.time).substr(1);
-  const std::uint32_t number = impl.find_series(impl.hash_of(sample.kind, name), sample.kind, name);
+  const std::uint32_t number = impl.number_of(impl.hash_of(sample.kind, name), sample.kind, name);
   if (number == 0) return;
   if (spelling.tags.empty() && name == spelling.name) {
-    impl.cell_of(number)->is_spelling = true;
+    impl.series[number - 1].is_spelling = true;
     return;
   }
-  const bool is_full = impl.spellings.size() >= impl.rules.series_max;
-  if (is_full || spelling.name.size() + spelling.tags.size() > series_bytes_max) return;
-  Cell& cell = impl.spellings.add();
-  cell.is_spelling = true;
-  cell.points = true;
-  impl.fill(cell, spelling.kind, spelling.name, spelling.tags);
-  cell.state.number_of_series = number - 1;
-  impl.slots.insert(spelling.hash,
-                    static_cast<std::uint32_t>(impl.spellings.size()) | spelling_bit);
+  const std::size_t size = spelling.name.size() + 1 + spelling.tags.size();
+  if (impl.spellings.size() >= impl.rules.series_max || size > spelling_bytes_max) return;
+  SpellingCell& cell = impl.spellings.add();
+  cell.series = number - 1;
+  cell.kind = spelling.kind;
+  cell.size = static_cast<std::uint16_t>(size);
+  char* const key = cell.key.make(size, impl.store);
+  spelling.name.copy(key, spelling.name.size());
+  key[spelling.name.size()] = tags_mark;
+  spelling.tags.copy(key + spelling.name.size() + 1, spelling.tags.size());
+  impl.buckets.insert(spelling.hash,
+                      static_cast<std::uint32_t>(impl.spellings.size()) | spelling_bit);
 }
 
 void Table::merge(Table&& other) {
@@ -487,13 +623,13 @@ void Table::merge(Table&& other) {
   for (std::size_t i = 0; i < theirs.series.size(); ++i) {
     Cell& cell = theirs.series[i];
     const std::string_view name = cell.full_key().substr(1);
-    const std::uint64_t hash = impl_->hash_of(cell.kind(), name);
-    if (Cell* const known = impl_->cell_of(impl_->find_series(hash, cell.kind(), name))) {
+    const std::uint64_t hash = impl_->hash_of(cell.kind, name);
+    if (Cell* const known = impl_->find_series(hash, cell.kind, name)) {
       merge_into(*known, cell);
       continue;
     }
-    impl_->new_series(hash, cell.kind(), name, cell);
-    cell.key[0] = static_cast<char>(Kind::counter);  // its state has moved: nothing to free
+    impl_->new_series(hash, cell.kind, name, cell);
+    cell.kind = Kind::counter;  // its state has moved: nothing to free
   }
   other.clear();
 }
@@ -509,17 +645,19 @@ Table::Entry Table::entry(std::size_t index) const {
 
 void Table::release_first(std::size_t count) {
   Impl& impl = *impl_;
-  const std::size_t chunks = count / Cells::chunk_cells;
-  for (; impl.released / Cells::chunk_cells < chunks; impl.released += Cells::chunk_cells) {
-    for (std::size_t i = 0; i < Cells::chunk_cells; ++i) free_state(impl.series[impl.released + i]);
-    impl.series.release(impl.released / Cells::chunk_cells);
+  const std::size_t chunks = count / Cells<Cell>::chunk_cells;
+  for (; impl.released / Cells<Cell>::chunk_cells < chunks;
+       impl.released += Cells<Cell>::chunk_cells) {
+    for (std::size_t i = 0; i < Cells<Cell>::chunk_cells; ++i)
+      free_state(impl.series[impl.released + i]);
+    impl.series.release(impl.released / Cells<Cell>::chunk_cells);
   }
 }
 
 void Table::clear() {
   impl_->free_states();
   impl_->released = 0;
-  impl_->slots.clear();
+  impl_->buckets.clear();
   impl_->series.clear();
   impl_->spellings.clear();
   impl_->store.clear();

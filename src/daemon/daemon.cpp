@@ -131,7 +131,24 @@ void Daemon::watch_signals() {
   signals_.push_back(std::make_unique<uv::Signal>(loop_, SIGUSR1, [this] { log_refused(); }));
 }
 
+// Each stream connection is a descriptor, and the customary limit is no more than we allow of them.
+void Daemon::raise_descriptor_limit() {
+  constexpr rlim_t others = 64;
+  const bool has_streams = !config_.listen.tcp.empty() || !config_.listen.unix_stream.empty();
+  rlimit limit{};
+  if (!has_streams || getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  const rlim_t wanted = config_.limits.connections + others;
+  if (limit.rlim_cur >= wanted) return;
+  limit.rlim_cur = std::min(wanted, limit.rlim_max);
+  if (setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur == wanted) return;
+  log_.warn(
+      "only {} file descriptors are allowed: fewer connections than limits.connections ({}) fit; "
+      "raise it with ulimit -n, or LimitNOFILE= in the unit",
+      limit.rlim_cur, config_.limits.connections);
+}
+
 Status Daemon::start_workers() {
+  raise_descriptor_limit();
   Result<OpenedListeners> opened = open_listeners(config_.listen);
   if (!opened) return opened.error();
   for (const std::string& warning : opened.value().warnings)

@@ -63,6 +63,7 @@ class Daemon {
   };
 
   void watch_signals();
+  void raise_descriptor_limit();
   Status start_workers();
   Status start_output();
   void announce(const Listeners& listeners);

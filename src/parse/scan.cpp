@@ -8,9 +8,11 @@
 #include <array>
 #include <bit>
 #include <cstring>
+#include <utility>
 
-#if defined(__SSE2__) && !defined(TALLY_NO_SIMD)
-#include <emmintrin.h>
+#if defined(__x86_64__) && !defined(TALLY_NO_SIMD)
+#include <immintrin.h>
+#define TALLY_X86 1
 #endif
 
 namespace tally {
@@ -18,74 +20,105 @@ namespace {
 
 constexpr std::size_t block_bytes = 64;
 
-// One bit a byte: is it '\n', ':' or '|'?
-#if defined(__SSE2__) && !defined(TALLY_NO_SIMD)
-std::uint64_t delimiters_in(const char* block) {
+// A text's blocks into the places of '\n', ':' and '|'. Returns the end of the places. One function
+// a kind of processor; all give the same.
+using FindDelimiters = std::uint32_t* (*)(const char* text, std::size_t blocks, std::uint32_t base,
+                                          std::uint32_t* out);
+
+#ifdef TALLY_X86
+// Each bit of the mask becomes a place.
+[[gnu::always_inline]] inline std::uint32_t* write_places(std::uint64_t mask, std::uint32_t base,
+                                                          std::uint32_t* out) {
+  for (; mask != 0; mask &= mask - 1)
+    *out++ = base + static_cast<std::uint32_t>(std::countr_zero(mask));
+  return out;
+}
+
+std::uint32_t* find_by_sse2(const char* text, std::size_t blocks, std::uint32_t base,
+                            std::uint32_t* out) {
   const __m128i line_end = _mm_set1_epi8('\n');
   const __m128i colon = _mm_set1_epi8(':');
   const __m128i pipe = _mm_set1_epi8('|');
-  std::uint64_t mask = 0;
-  for (unsigned i = 0; i < block_bytes / 16; ++i) {
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(block + i * 16));
-    const __m128i found =
-        _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(bytes, line_end), _mm_cmpeq_epi8(bytes, colon)),
-                     _mm_cmpeq_epi8(bytes, pipe));
-    mask |= static_cast<std::uint64_t>(static_cast<unsigned>(_mm_movemask_epi8(found))) << i * 16;
+  for (; blocks > 0; --blocks, text += block_bytes, base += block_bytes) {
+    std::uint64_t mask = 0;
+    for (int quarter = 3; quarter >= 0; --quarter) {
+      const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text + 16 * quarter));
+      const __m128i found =
+          _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(bytes, line_end), _mm_cmpeq_epi8(bytes, colon)),
+                       _mm_cmpeq_epi8(bytes, pipe));
+      mask = mask << 16 | static_cast<unsigned>(_mm_movemask_epi8(found));
+    }
+    out = write_places(mask, base, out);
   }
-  return mask;
+  return out;
+}
+
+[[gnu::target("avx2,bmi")]] std::uint32_t* find_by_avx2(const char* text, std::size_t blocks,
+                                                        std::uint32_t base, std::uint32_t* out) {
+  const __m256i line_end = _mm256_set1_epi8('\n');
+  const __m256i colon = _mm256_set1_epi8(':');
+  const __m256i pipe = _mm256_set1_epi8('|');
+  for (; blocks > 0; --blocks, text += block_bytes, base += block_bytes) {
+    std::uint64_t mask = 0;
+    for (int half = 1; half >= 0; --half) {
+      const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(text + 32 * half));
+      const __m256i found = _mm256_or_si256(
+          _mm256_or_si256(_mm256_cmpeq_epi8(bytes, line_end), _mm256_cmpeq_epi8(bytes, colon)),
+          _mm256_cmpeq_epi8(bytes, pipe));
+      mask = mask << 32 | static_cast<unsigned>(_mm256_movemask_epi8(found));
+    }
+    out = write_places(mask, base, out);
+  }
+  return out;
+}
+
+FindDelimiters fastest() {
+  const bool has_avx2 = __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("bmi") != 0;
+  return has_avx2 ? find_by_avx2 : find_by_sse2;
 }
 #else
-std::uint64_t delimiters_in(const char* block) {
-  std::uint64_t mask = 0;
-  for (unsigned i = 0; i < block_bytes; ++i) {
-    const char c = block[i];
-    mask |= static_cast<std::uint64_t>(c == '\n' || c == ':' || c == '|') << i;
+std::uint32_t* find_plainly(const char* text, std::size_t blocks, std::uint32_t base,
+                            std::uint32_t* out) {
+  for (std::size_t i = 0; i < blocks * block_bytes; ++i) {
+    const char c = text[i];
+    if (c == '\n' || c == ':' || c == '|') *out++ = base + static_cast<std::uint32_t>(i);
   }
-  return mask;
+  return out;
+}
+
+FindDelimiters fastest() {
+  return find_plainly;
 }
 #endif
-
-// Writes the places in `mask`, eight at a time whether they are there or not: most blocks have
-// fewer, and a loop that ends where it ends is guessed wrong each time. Writes up to 64 places.
-std::uint32_t* write_places(std::uint64_t mask, std::uint32_t base, std::uint32_t* out) {
-  const auto count = static_cast<std::size_t>(std::popcount(mask));
-  std::uint32_t* const end = out + count;
-  for (; mask != 0; out += 8) {
-    for (int i = 0; i < 8; ++i) {
-      out[i] = base + static_cast<std::uint32_t>(std::countr_zero(mask));
-      mask &= mask - 1;  // of zero: stays zero
-    }
-  }
-  return end;
-}
-
-constexpr bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
 
 constexpr std::array<double, 16> powers_of_ten = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                                   1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
 
-// Whole numbers of up to 15 digits need no division; all else is `parse_number`'s.
+// Up to 15 digits by integers, as `parse_number` does; all else is left to it.
 bool read_number(std::string_view text, double& value) {
-  const bool is_negative = text.starts_with('-');
-  const std::string_view digits = text.substr(is_negative ? 1 : 0);
-  if (digits.empty() || digits.size() > 15) return parse_number(text, value);
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  const bool is_negative = at != end && *at == '-';
+  at += is_negative;
+  if (at == end || end - at > 15) return parse_number(text, value);
   std::uint64_t number = 0;
-  std::size_t fraction = 0;
-  bool seen_point = false;
-  for (const char c : digits) {
-    if (is_digit(c)) {
-      number = number * 10 + static_cast<std::uint64_t>(c - '0');
-      fraction += seen_point;
-    } else if (c == '.' && !seen_point && digits.size() > 1) {
-      seen_point = true;
-    } else {
-      return parse_number(text, value);
+  const auto read_digits = [&] {
+    for (; at != end; ++at) {
+      const auto digit = static_cast<unsigned>(static_cast<unsigned char>(*at)) - '0';
+      if (digit > 9) return;
+      number = number * 10 + digit;
     }
+  };
+  read_digits();
+  double magnitude = static_cast<double>(number);
+  if (at != end) {
+    if (*at != '.' || text.size() < 2) return parse_number(text, value);
+    const char* const fraction = ++at;
+    read_digits();
+    if (at != end || end - fraction == 0) return parse_number(text, value);
+    magnitude =
+        static_cast<double>(number) / powers_of_ten[static_cast<std::size_t>(end - fraction)];
   }
-  const double magnitude = seen_point ? static_cast<double>(number) / powers_of_ten[fraction]
-                                      : static_cast<double>(number);
   value = is_negative ? -magnitude : magnitude;
   return true;
 }
@@ -148,12 +181,13 @@ bool is_plain_name(std::string_view name, const ParseRules& rules) {
 }
 
 Scanner::Scanner(const ParseRules& rules)
-    : has_tags_(rules.dialects.dogstatsd),
+    : find_(fastest()),
+      has_tags_(rules.dialects.dogstatsd),
       signs_move_(rules.signed_gauges == SignedGauges::delta) {}
 
-void Scanner::start(std::string_view text) {
-  // A place for each byte, for the text's end, and for what `write_places` writes too much.
-  const std::size_t needed = text.size() + 1 + block_bytes;
+void Scanner::start(std::string_view text, bool has_padding) {
+  // A place for each byte, for the end, and for the padding.
+  const std::size_t needed = text.size() + 1 + padding_bytes;
   if (capacity_ < needed) {
     capacity_ = std::max(needed, 2 * capacity_);
     delimiters_ = std::make_unique_for_overwrite<std::uint32_t[]>(capacity_);
@@ -161,96 +195,88 @@ void Scanner::start(std::string_view text) {
   text_ = text;
   at_ = 0;
   begin_ = 0;
-  std::uint32_t* out = delimiters_.get();
-  std::size_t base = 0;
-  for (; base + block_bytes <= text.size(); base += block_bytes) {
-    out = write_places(delimiters_in(text.data() + base), static_cast<std::uint32_t>(base), out);
-  }
-  if (base < text.size()) {
-    char rest[block_bytes] = {};
-    std::memcpy(rest, text.data() + base, text.size() - base);
-    out = write_places(delimiters_in(rest), static_cast<std::uint32_t>(base), out);
+  const std::size_t rest = text.size() % block_bytes;
+  const std::size_t blocks = text.size() / block_bytes + (has_padding && rest > 0 ? 1 : 0);
+  std::uint32_t* out = find_(text.data(), blocks, 0, delimiters_.get());
+  if (has_padding) {
+    while (out != delimiters_.get() && out[-1] >= text.size()) --out;  // found in the padding
+  } else if (rest > 0) {
+    char block[block_bytes] = {};
+    std::memcpy(block, text.data() + text.size() - rest, rest);
+    out = find_(block, 1, static_cast<std::uint32_t>(text.size() - rest), out);
   }
   *out = static_cast<std::uint32_t>(text.size());
 }
 
 std::size_t Scanner::next(std::span<ScannedLine> lines) {
   std::size_t count = 0;
-  while (count < lines.size() && next_line(lines[count])) ++count;
+  while (count < lines.size() && begin_ < text_.size()) {
+    ScannedLine& line = lines[count];
+    line.is_simple = read(line);
+    count += line.is_simple || !line.text.empty() ? 1 : 0;
+  }
   return count;
 }
 
-bool Scanner::next_line(ScannedLine& line) {
-  while (begin_ < text_.size()) {
-    const std::size_t begin = begin_;
-    read(line, begin);
-    if (!line.text.empty()) return true;
-  }
-  return false;
-}
-
-// From `at_` to the delimiter that ends the line; the next line begins behind it.
-std::size_t Scanner::end_of_line() {
-  while (delimiters_[at_] < text_.size() && text_[delimiters_[at_]] != '\n') ++at_;
-  const std::size_t end = delimiters_[at_++];
-  begin_ = end + 1;
-  return end;
-}
-
-void Scanner::read(ScannedLine& line, std::size_t begin) {
+// From `at_` to the delimiter that ends the line; the next line begins behind it. Returns where the
+// line's own bytes end.
+const char* Scanner::end_line() {
   const char* const text = text_.data();
   const std::size_t size = text_.size();
-  const std::size_t colon = delimiters_[at_];
-  // Behind the last delimiter stands the text's end only: each step is taken only from a delimiter
-  // before it.
-  const bool has_value = colon < size && text[colon] == ':' && colon > begin;
-  const std::size_t pipe = has_value ? delimiters_[at_ + 1] : size;
-  const bool has_type = pipe < size && text[pipe] == '|' && pipe > colon + 1;
+  std::size_t end = delimiters_[at_];
+  while (end < size && text[end] != '\n') end = delimiters_[++at_];
+  ++at_;
+  const std::size_t begin = std::exchange(begin_, end + 1);
+  return text + (end > begin && text[end - 1] == '\r' ? end - 1 : end);
+}
+
+// One line. Whether it is simple; its text is there in any case.
+bool Scanner::read(ScannedLine& line) {
+  const char* const text = text_.data();
+  const char* const text_end = text + text_.size();
+  const char* const begin = text + begin_;
+  // Behind the last delimiter stands the text's end only: a step is taken only from one before it.
+  const char* const colon = text + delimiters_[at_];
+  const bool has_value = colon != text_end && *colon == ':' && colon != begin;
+  const char* const pipe = has_value ? text + delimiters_[at_ + 1] : text_end;
+  const bool has_type = pipe != text_end && *pipe == '|' && pipe != colon + 1;
   if (!has_type) {
-    std::size_t end = end_of_line();
-    if (end > begin && text[end - 1] == '\r') --end;
-    line.text = {text + begin, end - begin};
-    line.is_simple = false;
-    return;
+    line.text = {begin, end_line()};
+    return false;
   }
   at_ += 2;
-  const std::size_t type_end = delimiters_[at_];
-  std::size_t end = end_of_line();
-  const bool has_fields = type_end != end;
-  if (text[end - 1] == '\r') --end;
-  line.text = {text + begin, end - begin};
-  line.is_simple = false;
+  const std::size_t type_at = at_;  // in delimiters_
+  const char* const type_end = text + delimiters_[type_at];
+  const char* const end = end_line();
+  line.text = {begin, end};
 
   Sample& sample = line.sample;
-  const std::string_view type{text + pipe + 1, std::min(type_end, end) - pipe - 1};
-  if (!read_kind(type, sample.kind)) return;
-  const std::string_view value{text + colon + 1, pipe - colon - 1};
+  if (!read_kind({pipe + 1, std::min(type_end, end)}, sample.kind)) return false;
+  const std::string_view value{colon + 1, pipe};
   if (sample.kind == Kind::set) {
     sample.member = value;
   } else if (!read_number(value, sample.value)) {
-    return;
+    return false;
   }
-  sample.name = {text + begin, colon - begin};
+  sample.name = {begin, colon};
   sample.rate = 1;
   sample.is_delta =
-      signs_move_ && sample.kind == Kind::gauge && (value[0] == '-' || value[0] == '+');
+      sample.kind == Kind::gauge && signs_move_ && (value[0] == '-' || value[0] == '+');
   line.tags = {};
-  if (has_fields) {
-    if (text[type_end] != '|') return;  // a ':' opens another metric
-    if (!read_fields(line, type_end + 1)) return;
-  }
-  line.is_simple = true;
+  if (type_end >= end) return true;
+  // A ':' would open another metric.
+  return *type_end == '|' && read_fields(line, type_at);
 }
 
-bool Scanner::read_fields(ScannedLine& line, std::size_t begin) {
-  std::string_view rest =
-      line.text.substr(begin - static_cast<std::size_t>(line.text.data() - text_.data()));
-  bool is_last = false;
-  while (!is_last) {
-    const std::size_t end = rest.find('|');
-    is_last = end == std::string_view::npos;
-    if (!read_field(line, rest.substr(0, end))) return false;
-    if (!is_last) rest.remove_prefix(end + 1);
+// From the '|' behind the type, which is delimiter number `at`, to the line's end.
+bool Scanner::read_fields(ScannedLine& line, std::size_t at) {
+  const auto end = static_cast<std::size_t>(line.text.data() + line.text.size() - text_.data());
+  for (std::size_t begin = delimiters_[at] + std::size_t{1}; begin <= end;) {
+    do ++at;
+    while (delimiters_[at] < end && text_[delimiters_[at]] != '|');
+    const std::size_t field_end = std::min<std::size_t>(delimiters_[at], end);
+    if (!read_field(line, text_.substr(begin, field_end - begin))) return false;
+    begin = field_end + 1;
   }
   return true;
 }

@@ -43,7 +43,7 @@ Result<DatagramSocket> DatagramSocket::open(const ListenAddress& literal, const 
   const SocketAddress address = to_socket_address(literal);
   const int fd = socket(address.storage.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return Error{why_not_bound("udp", literal, errno), errno};
-  DatagramSocket opened(fd);
+  DatagramSocket opened{Descriptor(fd)};
   opened.address_ = literal;
   if (address.storage.ss_family == AF_INET6) set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
   if (options.share_port) set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
@@ -59,29 +59,11 @@ Result<DatagramSocket> DatagramSocket::open_unix(const std::string& path,
                                                  const UnixAccess& access) {
   const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return Error{"unixgram " + path + ": cannot listen: " + std::strerror(errno), errno};
-  DatagramSocket opened(fd);
+  DatagramSocket opened{Descriptor(fd)};
   Result<UnixPath> bound = UnixPath::bind(fd, path, access);
   if (!bound) return Error{"unixgram " + bound.error().message, bound.error().code};
   opened.path_ = std::move(bound).value();
   return opened;
-}
-
-DatagramSocket::DatagramSocket(DatagramSocket&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)),
-      address_(std::move(other.address_)),
-      path_(std::move(other.path_)),
-      drops_seen_(other.drops_seen_) {}
-
-DatagramSocket& DatagramSocket::operator=(DatagramSocket&& other) noexcept {
-  std::swap(fd_, other.fd_);
-  std::swap(address_, other.address_);
-  std::swap(path_, other.path_);
-  std::swap(drops_seen_, other.drops_seen_);
-  return *this;
-}
-
-DatagramSocket::~DatagramSocket() {
-  if (fd_ >= 0) close(fd_);
 }
 
 std::string DatagramSocket::name() const {
@@ -89,28 +71,28 @@ std::string DatagramSocket::name() const {
 }
 
 std::uint64_t DatagramSocket::receive_buffer() const {
-  return mem_info(fd_)[SK_MEMINFO_RCVBUF] / 2;
+  return mem_info(fd())[SK_MEMINFO_RCVBUF] / 2;
 }
 
 std::uint64_t DatagramSocket::take_kernel_drops() {
-  const std::uint32_t drops = mem_info(fd_)[SK_MEMINFO_DROPS];
+  const std::uint32_t drops = mem_info(fd())[SK_MEMINFO_DROPS];
   return drops - std::exchange(drops_seen_, drops);
 }
 
 void DatagramSocket::refuse_new() {
   if (is_unix()) {
     // The senders are told (EPIPE); a filter would throw away in silence.
-    shutdown(fd_, SHUT_RD);
+    shutdown(fd(), SHUT_RD);
     return;
   }
   // A socket filter that takes 0 bytes of each packet: the kernel counts those in the same place.
   sock_filter take_nothing = BPF_STMT(BPF_RET | BPF_K, 0);
   const sock_fprog program{.len = 1, .filter = &take_nothing};
-  setsockopt(fd_, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+  setsockopt(fd(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
 }
 
 double DatagramSocket::fill() const {
-  const MemInfo info = mem_info(fd_);
+  const MemInfo info = mem_info(fd());
   return info[SK_MEMINFO_RCVBUF] == 0
              ? 0
              : static_cast<double>(info[SK_MEMINFO_RMEM_ALLOC]) / info[SK_MEMINFO_RCVBUF];

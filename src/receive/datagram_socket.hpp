@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "descriptor.hpp"
 #include "tally/config.hpp"
 #include "tally/result.hpp"
 #include "unix_path.hpp"
@@ -28,11 +29,7 @@ class DatagramSocket {
   /// dropped here, and what they drop cannot be known.
   static Result<DatagramSocket> open_unix(const std::string& path, const UnixAccess& access);
 
-  DatagramSocket(DatagramSocket&& other) noexcept;
-  DatagramSocket& operator=(DatagramSocket&& other) noexcept;
-  ~DatagramSocket();
-
-  int fd() const { return fd_; }
+  int fd() const { return fd_.get(); }
   bool is_unix() const { return path_.has_value(); }
   /// "udp 127.0.0.1:8125" or "udp [::1]:8125", with the port that was really given; "unixgram
   /// /run/tallyd.sock".
@@ -57,11 +54,11 @@ class DatagramSocket {
   double fill() const;
 
  private:
-  explicit DatagramSocket(int fd) : fd_(fd) {}
+  explicit DatagramSocket(Descriptor fd) : fd_(std::move(fd)) {}
 
-  int fd_ = -1;
+  Descriptor fd_;
   ListenAddress address_;
-  std::optional<UnixPath> path_;
+  std::optional<UnixPath> path_;  // behind fd_: it goes while the socket is open
   std::uint32_t drops_seen_ = 0;  // the kernel's counter wraps at 2^32
 };
 

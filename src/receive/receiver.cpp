@@ -2,12 +2,14 @@
 
 #include <cerrno>
 
+#include "tally/scan.hpp"
+
 namespace tally {
 
 Receiver::Receiver(std::size_t datagram_bytes)
     : datagram_bytes_(datagram_bytes),
       // Not make_unique: that would clear, and so touch, 4 MiB.
-      memory_(std::make_unique_for_overwrite<char[]>(batch_max * datagram_bytes)),
+      memory_(std::make_unique_for_overwrite<char[]>(batch_max * datagram_bytes + padding_bytes)),
       slices_(batch_max),
       names_(batch_max),
       headers_(batch_max),

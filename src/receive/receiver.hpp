@@ -11,7 +11,8 @@
 
 namespace tally {
 
-/// One received datagram: borrowed bytes, valid until the next `receive`.
+/// One received datagram: borrowed bytes, valid until the next `receive`, with padding (scan.hpp)
+/// behind them.
 struct Datagram {
   std::string_view bytes;
   bool is_truncated;             ///< it was larger than the buffer; `bytes` is its beginning

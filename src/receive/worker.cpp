@@ -125,6 +125,7 @@ bool Worker::receive_batch(std::uint32_t listener) {
   if (received.error != 0) ++gathered_.counts[listener].receive_errors;
   if (received.datagrams.empty()) return false;
   Arrival arrival = arrival_now(listener);
+  arrival.has_padding = true;
   for (const Datagram& datagram : received.datagrams) take(datagram, arrival);
   // A sender on a Unix socket may be waiting for room: ask until there is nothing.
   return sockets_[listener].is_unix() || received.datagrams.size() == Receiver::batch_max;

@@ -73,7 +73,7 @@ class RealDaemon {
  private:
   TableRules table_rules_{.static_tags = {{"host", "bench"}}};
   IngestRules rules_;
-  Arrival arrival_;
+  Arrival arrival_{.has_padding = true};
   Gathered gathered_;
   Ingestor ingestor_;
 };

@@ -221,6 +221,8 @@ std::optional<Workload> make_workload(char letter) {
     const std::size_t metrics = packer.append_packet(spec->packet_bytes, workload.bytes);
     workload.metrics_before.push_back(workload.metrics() + metrics);
   }
+  constexpr std::size_t padding_bytes = 64;  // tally/scan.hpp: readable behind the last packet
+  workload.bytes.reserve(workload.bytes.size() + padding_bytes);
   return workload;
 }
 

@@ -143,9 +143,17 @@ std::optional<std::string> ingest_disagreement(const std::vector<std::string>& d
   Gathered slow(Table(table_rules), 1, opened);
   Ingestor ingestor(rules);
   for (std::size_t i = 0; i < datagrams.size(); ++i) {
-    const GuardedBuffer buffer(datagrams[i]);
-    ingestor.add_datagram(buffer.view(), false, arrival_at(i), quick);
-    add_slowly(buffer.view(), arrival_at(i), rules, slow);
+    // With nothing readable behind it, and with what must not be taken for a part of it.
+    const GuardedBuffer guarded(datagrams[i]);
+    std::string padded = datagrams[i];
+    while (padded.size() < datagrams[i].size() + padding_bytes) padded += ":1|c\n";
+    Arrival arrival = arrival_at(i);
+    arrival.has_padding = i % 2 != 0;
+    ingestor.add_datagram(arrival.has_padding
+                              ? std::string_view(padded).substr(0, datagrams[i].size())
+                              : guarded.view(),
+                          false, arrival, quick);
+    add_slowly(guarded.view(), arrival, rules, slow);
   }
   if (auto differs = difference("counts", counts_of(quick.counts[0]), counts_of(slow.counts[0])))
     return differs;

@@ -21,6 +21,7 @@ constexpr std::size_t datagram_bytes_max = 1400;
 // A quarter of Debian's default receive buffer: room for what is sent between two looks.
 constexpr std::size_t queue_bytes_max = 50'000;
 constexpr std::uint64_t sends_per_look = 8;
+constexpr std::size_t large_bytes = 2'000;  // too much to send eight of them blindly
 
 int connected_socket(std::uint16_t port, IpVersion version) {
   const int family = version == IpVersion::v4 ? AF_INET : AF_INET6;
@@ -46,7 +47,7 @@ StatsdSender::~StatsdSender() {
 }
 
 void StatsdSender::send(std::string_view datagram) {
-  if (datagrams_ % sends_per_look == 0) {
+  if (datagrams_ % sends_per_look == 0 || datagram.size() > large_bytes) {
     REQUIRE(eventually(30s, [this] { return queued_bytes() <= queue_bytes_max; }));
   }
   send_regardless(datagram);
