@@ -2,6 +2,7 @@
 //
 // Exit status: 0 all well, 1 something failed, 2 the command line or the configuration is wrong.
 
+#include <malloc.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -72,6 +73,9 @@ int run(const std::vector<std::string>& arguments) {
 }  // namespace tally
 
 int main(int argc, char** argv) {
+  // glibc would raise this with the first large block that is freed, and from then on keep what a
+  // burst of series took; and calloc would clear memory that the kernel gives cleared.
+  mallopt(M_MMAP_THRESHOLD, 128 << 10);
   std::ios::sync_with_stdio(false);
   return tally::run(std::vector<std::string>(argv + (argc > 0), argv + argc));
 }

@@ -22,8 +22,6 @@
 #include <utility>
 #include <vector>
 
-#include "tally/parse.hpp"
-
 #if defined(__SSE2__) && !defined(TALLY_NO_SIMD)
 #include <emmintrin.h>
 #endif
@@ -31,11 +29,10 @@
 namespace tally {
 namespace {
 
-// Between the name and the tags of a spelling: a byte that the key of a series cannot hold there.
-constexpr char tags_mark = '\3';
-
-// A longer spelling is parsed each time.
-constexpr std::size_t spelling_bytes_max = series_bytes_max;
+// Spellings are a convenience, and a sender can make up any number of them for one series: longer
+// ones and more of them are parsed each time.
+constexpr std::size_t spelling_bytes_max = 250;
+constexpr std::size_t spellings_beside_series = 1024;
 
 // Memory for keys that are all forgotten at once, and the memory kept.
 class KeyStore {
@@ -177,12 +174,13 @@ struct alignas(64) Cell {
 };
 static_assert(sizeof(Cell) == 64);
 
-// What a line may say for a series: name, tags_mark and tags.
+// What a line may say for a series: name and tags.
 struct alignas(64) SpellingCell {
   std::uint32_t series;
-  std::uint16_t size;
+  std::uint16_t size;  // of the key
+  std::uint16_t name_size;
   Kind kind;
-  Bytes<121> key;
+  Bytes<119> key;
 };
 static_assert(sizeof(SpellingCell) == 128);
 
@@ -498,10 +496,12 @@ struct Table::Impl {
   }
   static bool is_spelled(const SpellingCell& cell, const Spelling& spelling) {
     const std::string_view name = spelling.name, tags = spelling.tags;
-    if (cell.size != name.size() + 1 + tags.size() || cell.kind != spelling.kind) return false;
+    if (cell.size != name.size() + tags.size() || cell.name_size != name.size() ||
+        cell.kind != spelling.kind)
+      return false;
     const char* const own = cell.key.data(cell.size);
-    return is_equal(own, name.data(), name.size()) && own[name.size()] == tags_mark &&
-           is_equal(own + name.size() + 1, tags.data(), tags.size());
+    return is_equal(own, name.data(), name.size()) &&
+           is_equal(own + name.size(), tags.data(), tags.size());
   }
 
   // Adds to the series, or makes it. Nothing is made if its first sample is refused.
@@ -604,16 +604,17 @@ void Table::learn(const Spelling& spelling, const Sample& sample, std::span<cons
     impl.series[number - 1].is_spelling = true;
     return;
   }
-  const std::size_t size = spelling.name.size() + 1 + spelling.tags.size();
-  if (impl.spellings.size() >= impl.rules.series_max || size > spelling_bytes_max) return;
+  const std::size_t size = spelling.name.size() + spelling.tags.size();
+  const bool is_full = impl.spellings.size() >= impl.series.size() + spellings_beside_series;
+  if (is_full || size > spelling_bytes_max) return;
   SpellingCell& cell = impl.spellings.add();
   cell.series = number - 1;
   cell.kind = spelling.kind;
   cell.size = static_cast<std::uint16_t>(size);
+  cell.name_size = static_cast<std::uint16_t>(spelling.name.size());
   char* const key = cell.key.make(size, impl.store);
   spelling.name.copy(key, spelling.name.size());
-  key[spelling.name.size()] = tags_mark;
-  spelling.tags.copy(key + spelling.name.size() + 1, spelling.tags.size());
+  spelling.tags.copy(key + spelling.name.size(), spelling.tags.size());
   impl.buckets.insert(spelling.hash,
                       static_cast<std::uint32_t>(impl.spellings.size()) | spelling_bit);
 }

@@ -404,7 +404,7 @@ void add_limits(std::vector<Key>& rows) {
                         [](auto& c) -> auto& { return c.limits.connections; }, {1, 65'536}));
   rows.push_back(
       duration("limits.lateness",
-               "how old a sample with a time of its own (|T) may be, 1s .. 365d; older is refused",
+               "how old the time of a sample (|T) may be, 1s .. 365d; older ones count on arrival",
                [](auto& c) -> auto& { return c.limits.lateness; }, {1s, 365 * 24h}));
 }
 

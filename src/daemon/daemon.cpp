@@ -27,7 +27,8 @@ using std::chrono::milliseconds;
 constexpr milliseconds last_parts_within{1200};
 constexpr milliseconds drain_within{3500};
 
-constexpr int niceness = 5;  // of main
+constexpr std::size_t windows_waiting_max = 2;  // beside the one that is being flushed
+constexpr int niceness = 5;                     // of main
 
 // One payload of counters, some milliseconds.
 constexpr std::size_t series_a_slice = 5000;
@@ -141,10 +142,14 @@ void Daemon::raise_descriptor_limit() {
   if (limit.rlim_cur >= wanted) return;
   limit.rlim_cur = std::min(wanted, limit.rlim_max);
   if (setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur == wanted) return;
+  getrlimit(RLIMIT_NOFILE, &limit);
+  // The database needs a descriptor too: connections must not take the last.
+  const rlim_t left = limit.rlim_cur > 2 * others ? limit.rlim_cur - others : others;
+  worker_settings_.streams.connections_max = left;
   log_.warn(
-      "only {} file descriptors are allowed: fewer connections than limits.connections ({}) fit; "
-      "raise it with ulimit -n, or LimitNOFILE= in the unit",
-      limit.rlim_cur, config_.limits.connections);
+      "only {} file descriptors are allowed: at most {} connections are taken, not "
+      "limits.connections ({}); raise it with ulimit -n, or LimitNOFILE= in the unit",
+      limit.rlim_cur, left, config_.limits.connections);
 }
 
 Status Daemon::start_workers() {
@@ -185,7 +190,7 @@ void Daemon::announce(const Listeners& listeners) {
   }
   for (const StreamSocket& socket : listeners.streams)
     log_.info("{}: listening; at most {} connections", socket.name(),
-              with_commas(config_.limits.connections));
+              with_commas(worker_settings_.streams.connections_max));
   loss_log_.emplace(granted);
 }
 
@@ -217,6 +222,18 @@ void Daemon::arm_window_timer() {
 }
 
 void Daemon::on_window_end() {
+  // Windows that wait are whole tables. Where the flush cannot keep up, one long window is the
+  // lesser evil: nothing is lost, and memory stays at that of three.
+  if (closing_.size() >= windows_waiting_max) {
+    if (ledger_.windows_joined++ == said_joined_)
+      log_.warn(
+          "{} windows still wait to be written: the open one goes on until one of them is out; a "
+          "longer flush.interval, fewer series or more CPU would help",
+          closing_.size());
+    arm_window_timer();
+    return;
+  }
+  const bool was_joined = std::exchange(said_joined_, ledger_.windows_joined) != said_joined_;
   const WindowClock::Cut cut = clock_.cut(wall_now());
   const bool is_held_back = cut.step == WindowClock::Step::held_back;
   if (is_held_back && !clock_held_back_) {
@@ -228,7 +245,7 @@ void Daemon::on_window_end() {
         "the wall clock stepped back by more than an hour: its new time is taken, and points of "
         "the time "
         "between are overwritten where series and stamp are the same");
-  } else if (cut.step == WindowClock::Step::forward) {
+  } else if (cut.step == WindowClock::Step::forward && !was_joined) {
     log_.warn(
         "the wall clock stepped forward, or the process was stopped: one window is longer than {}",
         duration_to_string(config_.flush.interval));
@@ -270,8 +287,9 @@ void Daemon::on_part(WindowPart part) {
 
 // Its window is gone, its samples are not: they are written with the next.
 void Daemon::add_late_part(WindowPart part) {
-  log_.warn("a receive thread handed window {} over too late: its samples count in the next window",
-            part.window);
+  log_.warn("a receive thread handed window {} over too late: {}", part.window,
+            is_stopping_ ? "there is no next one, and its samples are lost"
+                         : "its samples count in the next window");
   merge_part(late_, std::move(part.gathered));
 }
 

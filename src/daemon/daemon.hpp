@@ -118,6 +118,7 @@ class Daemon {
   std::optional<LossLog> loss_log_;
   std::uint64_t next_window_ = 1;
   bool clock_held_back_ = false;
+  std::uint64_t said_joined_ = 0;  // windows_joined when a window was last closed
   Ledger ledger_;
   Ledger reported_;  // as the self-metrics last wrote it
   bool is_stopping_ = false;

@@ -137,6 +137,7 @@ void add_self_metrics(const Ledger& before, const Ledger& now, const SelfGauges&
   add_points(before, now, writer);
   writer.counter("tallyd.lost", {}, before.lost(), now.lost());
   writer.counter("tallyd.windows_late", {}, before.windows_late, now.windows_late);
+  writer.counter_if_moved("tallyd.windows_joined", {}, before.windows_joined, now.windows_joined);
   writer.counter("tallyd.estimated", {{"kind", "set"}}, before.sets_estimated, now.sets_estimated);
   writer.counter("tallyd.estimated", {{"kind", "timer"}}, before.timers_estimated,
                  now.timers_estimated);

@@ -77,8 +77,13 @@ class NoticeEncoder {
   // Never twice the same in a series.
   WallTime stamp_of(const Notice& notice, WallTime heard, const std::string& series) {
     const bool is_given = notice.time > 0 && notice.time < seconds_max;
-    WallTime stamp = is_given ? WallTime(seconds(notice.time)) : heard;
+    const WallTime asked = is_given ? WallTime(seconds(notice.time)) : heard;
+    WallTime stamp = asked;
+    // Where many ask for one stamp, the search goes on behind the last that was given for it.
+    const auto last = last_.find({series, asked});
+    if (last != last_.end()) stamp = last->second + milliseconds(1);
     while (!stamps_.emplace(series, stamp).second) stamp += milliseconds(1);
+    last_.insert_or_assign({series, asked}, stamp);
     return stamp;
   }
 
@@ -119,7 +124,8 @@ class NoticeEncoder {
   const PayloadLimits& limits_;
   SeriesKeyBuilder keys_;
   Batch batch_;
-  std::set<std::pair<std::string, WallTime>> stamps_;  // given so far, by series
+  std::set<std::pair<std::string, WallTime>> stamps_;          // given so far, by series
+  std::map<std::pair<std::string, WallTime>, WallTime> last_;  // given for one that was asked for
   std::vector<Payload> payloads_;
 };
 

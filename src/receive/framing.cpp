@@ -155,6 +155,10 @@ void Framing::finish(FramingSink& sink) {
   }
 }
 
+void Framing::break_off(FramingSink& sink) {
+  if (frame_bytes_ || !held_.empty()) sink.on_refused(Reason::truncated, beginning(held_));
+}
+
 std::string_view Framing::pending() const {
   return mode_ == Mode::lines ? std::string_view(held_) : std::string_view();
 }

@@ -18,6 +18,10 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::size_t read_bytes_max = 64 << 10;
+// What all connections together may have read in one turn of the loop, some milliseconds of work:
+// so the datagram sockets beside them are not kept waiting, however many there are.
+constexpr std::size_t turn_bytes_max = 256 << 10;
+constexpr std::size_t read_bytes_least = 512;
 // So that a rush of newcomers does not keep those who are in from being read.
 constexpr int accepted_per_turn_max = 64;
 constexpr milliseconds sweep_every_max = std::chrono::seconds(1);
@@ -69,6 +73,9 @@ class Streams::Connection final : private FramingSink {
   /// Counts an unfinished line if it is time to. True if the connection was silent for too long.
   bool is_over(Instant now);
 
+  /// It ends without the client's word: an unfinished line counts only if it is whole.
+  void break_off();
+
   std::size_t bytes_held() const { return framing_.bytes_held(); }
 
  private:
@@ -102,10 +109,10 @@ void Streams::Connection::on_ready(int events) {
 }
 
 Streams::Connection::Heard Streams::Connection::read_once() {
-  const ssize_t got = recv(fd_.get(), streams_.buffer_.get(), read_bytes_max, 0);
+  const ssize_t got = recv(fd_.get(), streams_.buffer_.get(), streams_.bytes_a_read(), 0);
   if (got > 0) return take({streams_.buffer_.get(), static_cast<std::size_t>(got)});
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return Heard::nothing;
-  framing_.finish(*this);  // also after a reset: what came before it was sent
+  got == 0 ? framing_.finish(*this) : break_off();
   return Heard::end;
 }
 
@@ -132,7 +139,14 @@ void Streams::Connection::read_rest() {
   const std::uint64_t end = counts().bytes + static_cast<std::uint64_t>(present);
   Heard heard = Heard::something;
   while (heard == Heard::something && counts().bytes < end) heard = read_once();
-  if (heard != Heard::end) framing_.finish(*this);
+  if (heard == Heard::end) return;
+  break_off();
+}
+
+void Streams::Connection::break_off() {
+  const std::string_view rest = framing_.pending();
+  if (!rest.empty() && streams_.owner_.is_whole(rest)) framing_.flush_pending(*this);
+  framing_.break_off(*this);
 }
 
 bool Streams::Connection::is_over(Instant now) {
@@ -143,7 +157,7 @@ bool Streams::Connection::is_over(Instant now) {
     if (streams_.owner_.is_whole(framing_.pending())) framing_.flush_pending(*this);
   }
   if (silence < streams_.settings_.idle_timeout) return false;
-  framing_.finish(*this);
+  break_off();
   ++counts().idle;
   return true;
 }
@@ -179,9 +193,8 @@ bool Streams::accept_one(std::size_t listener) {
     return true;
   }
   if (errno == EINTR || errno == ECONNABORTED) return true;
-  if (errno != EAGAIN) {
-    // No descriptor or no memory is left. It still waits, so asking again at once would be all this
-    // thread does.
+  if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+    // It still waits, so asking again at once would be all this thread does.
     ++counts_[listener].refused;
     watch_listeners(0);
     pause_.start(accept_pause);
@@ -225,12 +238,18 @@ void Streams::watch_listeners(int events) {
   for (const auto& poll : polls_) poll->watch(events);
 }
 
-void Streams::finish() {
-  for (const auto& connection : connections_) connection->read_rest();
+std::size_t Streams::bytes_a_read() const {
+  const std::size_t share = turn_bytes_max / std::max<std::size_t>(connections_.size(), 1);
+  return std::clamp(share, read_bytes_least, read_bytes_max);
+}
+
+void Streams::finish(Instant until) {
+  for (const auto& connection : connections_)
+    now() < until ? connection->read_rest() : connection->break_off();
   connections_.clear();
   for (std::size_t listener = 0; listener < sockets_.size(); ++listener) {
     // As many as can have waited when we began.
-    for (int i = 0; i < SOMAXCONN && accept_one(listener); ++i) {
+    for (int i = 0; i < SOMAXCONN && now() < until && accept_one(listener); ++i) {
       for (const auto& connection : connections_) connection->read_rest();
       connections_.clear();
     }

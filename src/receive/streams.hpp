@@ -13,6 +13,7 @@
 #include "tally/ledger.hpp"
 #include "tally/peer.hpp"
 #include "tally/sample.hpp"
+#include "tally/time.hpp"
 #include "uv/handles.hpp"
 
 namespace tally {
@@ -56,8 +57,9 @@ class Streams {
   Streams& operator=(const Streams&) = delete;
 
   /// Reads what has arrived, in every connection and those that wait to be accepted, to its present
-  /// end, counts last lines, and closes all, listeners too. For a stop.
-  void finish();
+  /// end, counts last lines that are whole, and closes all, listeners too. For a stop. What is not
+  /// read `until` then is the client's to send again.
+  void finish(Instant until);
 
   /// What happened since the last call, by listener.
   std::vector<ConnectionCounts> take_counts();
@@ -65,6 +67,7 @@ class Streams {
   std::size_t bytes_held() const;                           ///< of unfinished lines
 
  private:
+  std::size_t bytes_a_read() const;
   class Connection;
 
   void on_waiting(std::size_t listener);

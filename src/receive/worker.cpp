@@ -15,6 +15,9 @@ namespace {
 // datagrams, about 1 ms.
 constexpr int batches_per_turn = 16;
 
+// Main gives us 1.2 s for the last window.
+constexpr std::chrono::milliseconds stream_drain_within{800};
+
 Arrival arrival_now(std::uint32_t listener) {
   return {.listener = listener,
           .peer = {},
@@ -76,7 +79,7 @@ Streams::Owner Worker::stream_owner() {
           [this, arrival_of](const Streams::Origin& origin, Reason reason, std::string_view start) {
             Ingestor::refuse(reason, start, arrival_of(origin), gathered_);
           },
-      .is_whole = [this](std::string_view line) { return ingestor_.is_line(line); }};
+      .is_whole = [this](std::string_view line) { return is_whole(line); }};
 }
 
 void Worker::on_order(Order order) {
@@ -142,15 +145,22 @@ void Worker::take(const Datagram& datagram, Arrival& arrival) {
   ++counts.datagrams_denied;
 }
 
+// A line that needs nothing behind its type. Of fields one cannot know whether they are whole: a
+// rate of 0.2 may have been meant to be 0.25.
+bool Worker::is_whole(std::string_view line) {
+  return line.find('|') == line.rfind('|') && ingestor_.is_line(line);
+}
+
 // Ends, because the queues of datagrams can only become shorter, and streams are read to what is
-// there now.
+// there now, or for as long as a stop leaves time.
 void Worker::drain() {
+  const Instant until = std::chrono::steady_clock::now() + stream_drain_within;
   for (DatagramSocket& socket : sockets_) socket.refuse_new();
   for (std::uint32_t i = 0; i < sockets_.size(); ++i) {
     while (receive_batch(i)) {
     }
   }
-  if (streams_) streams_->finish();
+  if (streams_) streams_->finish(until);
 }
 
 }  // namespace tally

@@ -69,6 +69,7 @@ class Worker {
   bool receive_batch(std::uint32_t listener);
   void take(const Datagram& datagram, Arrival& arrival);
   void take_counts();
+  bool is_whole(std::string_view line);
   void drain();
 
   const Settings& settings_;

@@ -245,7 +245,8 @@ TEST_CASE("stream socket: a port can be taken again while old connections fade a
   const ListenAddress address = sockets[0].address();
   const Client client(name_of(sockets[0].fd()));
   Streams streams(loop, std::move(sockets), {}, {});
-  streams.finish();  // we hang up first, so the connection stays in TIME_WAIT on our side
+  streams.finish(
+      Instant::max());  // we hang up first, so the connection stays in TIME_WAIT on our side
   CHECK(client.is_hung_up());
   CHECK(StreamSocket::open_tcp(address));
 }
@@ -283,7 +284,7 @@ TEST_CASE("streams: a peer on IPv6 is told as such") {
                                   std::string_view) { peers.push_back(origin.peer); },
                    .on_refused = {},
                    .is_whole = {}});
-  streams.finish();
+  streams.finish(Instant::max());
   CHECK(peers == std::vector<Peer>{client.own_address()});
   CHECK(peers[0].family == Peer::Family::v6);
 }
@@ -329,6 +330,42 @@ TEST_CASE("streams: a last line without a line end counts, however the connectio
       CHECK(server.streams->bytes_held() == 0);
     }
   }
+}
+
+TEST_CASE("streams: a line that was cut off is refused, a number in it may be too") {
+  struct Row {
+    const char* name;
+    void (*end)(Server&, Client&);
+  };
+  constexpr Row rows[] = {
+      {"reset", [](Server&, Client& client) { client.reset(); }},
+      {"our stop", [](Server& server, Client&) { server.streams->finish(Instant::max()); }},
+      {"our stop has no time left",
+       [](Server& server, Client&) { server.streams->finish(Instant::min()); }},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    Server server;
+    Client client(server.tcp_at);
+    client.send("a:1|c\nb:2|c|@0.2");
+    server.drive_until_read(16);
+    row.end(server, client);
+    server.drive_until_open(0);
+    CHECK(server.lines == Lines{"a:1|c"});
+    CHECK(server.refused == Lines{"truncated b:2|c|@0.2"});
+  }
+}
+
+TEST_CASE("streams: many busy connections have a small share of a turn each") {
+  Server server;
+  std::vector<Client> clients;
+  for (int i = 0; i < 64; ++i) clients.emplace_back(server.tcp_at);
+  server.drive_until_open(64);
+  const std::string much(100'000, '\n');
+  for (Client& client : clients) client.stuff(much);
+  server.drive([&] { return server.counts().bytes > 0; });
+  // One turn, or two where the kernel told of them in two parts.
+  CHECK(server.counts().bytes <= 2 * (256 << 10));
 }
 
 TEST_CASE("streams: what arrived before a reset is read to its end, also when it is much") {
@@ -585,7 +622,7 @@ TEST_CASE(
     waiting.back().send("d:1|c");
   }
   const ListenAddress address{"127.0.0.1", peer_of(server.tcp_at.storage).port};
-  server.streams->finish();
+  server.streams->finish(Instant::max());
   CHECK(server.lines.size() == 1 + 1 + 5);
   CHECK(std::ranges::count(server.lines, "a:1|c") == 1);
   CHECK(std::ranges::count(server.lines, "b:1|c") == 1);
@@ -604,7 +641,7 @@ TEST_CASE("streams: finish hangs up on HTTP as ever") {
   Server server;
   Client browser(server.tcp_at);
   browser.send("POST / HTTP/1.1\r\n\r\na:1|c");
-  server.streams->finish();
+  server.streams->finish(Instant::max());
   CHECK(server.lines.empty());
   CHECK(server.counts().not_statsd == 1);
 }

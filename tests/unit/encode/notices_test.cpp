@@ -81,3 +81,17 @@ TEST_CASE("notices: what was taken under wider limits than the default is writte
   CHECK(body.find("check=" + name) != std::string::npos);
   CHECK(body.find(key + "=v") != std::string::npos);
 }
+
+TEST_CASE("notices: ten thousand of one second get a stamp each, in order") {
+  std::vector<StampedNotice> notices(10'000, StampedNotice{"_e{1,1}:a|b|d:1700000000", heard});
+  std::int64_t expected = 1'700'000'000'000;
+  std::size_t lines = 0;
+  for (const Payload& payload : encode_notices(notices, {})) {
+    for (std::string_view rest = payload.body; !rest.empty(); ++lines, ++expected) {
+      const std::size_t end = rest.find('\n');
+      CHECK(rest.substr(0, end).ends_with(" " + std::to_string(expected)));
+      rest.remove_prefix(end + 1);
+    }
+  }
+  CHECK(lines == notices.size());
+}
