@@ -102,6 +102,10 @@ class Table {
   std::size_t size() const;  ///< series
   bool empty() const { return size() == 0; }
 
+  /// Makes room for so many series at once, so that it need not be made while they arrive.
+  /// REQUIRES: empty.
+  void expect(std::size_t series);
+
   /// Forgets everything and keeps memory for the next window.
   void clear();
 

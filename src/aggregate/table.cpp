@@ -265,6 +265,12 @@ class Buckets {
     put(static_cast<std::uint32_t>(hash), cell);
     ++used_;
   }
+  // REQUIRES: empty.
+  void expect(std::size_t count) {
+    std::size_t wanted = mask_ + 1;
+    while (4 * count > 3 * Bucket::slots * wanted) wanted *= 2;
+    if (wanted > mask_ + 1) static_cast<void>(resize(wanted));
+  }
   // Keeps the size: the next window has as many series, more often than not.
   void clear() {
     if (mask_ < buckets_kept) {
@@ -642,6 +648,11 @@ std::size_t Table::size() const {
 Table::Entry Table::entry(std::size_t index) const {
   const Cell& cell = impl_->series[index];
   return {.key = cell.full_key(), .aggregate = aggregate_of(cell)};
+}
+
+void Table::expect(std::size_t series) {
+  assert(empty());
+  impl_->buckets.expect(series);
 }
 
 void Table::release_first(std::size_t count) {

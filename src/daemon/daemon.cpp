@@ -1,6 +1,7 @@
 #include "daemon.hpp"
 
 #include <fmt/format.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -351,7 +352,11 @@ void Daemon::flush_slice() {
   Snapshot snapshot = carry_.close_slice(table, closing.span, begin, end);
   const bool is_last = end == table.size();
   if (is_last) complete(snapshot);
-  push(encode_influx(snapshot, naming_), closing.span.start);
+  // Where a receive thread waits for this core it is not left to wait for the kernel's next tick.
+  sched_yield();
+  std::vector<Payload> payloads = encode_influx(snapshot, naming_);
+  sched_yield();
+  push(std::move(payloads), closing.span.start);
   if (is_last) return end_flush();
   table.release_first(end);
   flushing_->done = end;

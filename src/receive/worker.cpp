@@ -15,6 +15,11 @@ namespace {
 // datagrams, about 1 ms.
 constexpr int batches_per_turn = 16;
 
+// Read by the clock, a loaded socket gathers so much; at the highest rate that a kernel delivers
+// this is 1.5 MB of buffer, so only a socket with more takes naps.
+constexpr std::chrono::milliseconds nap{1};
+constexpr std::uint64_t nap_buffer_least = 4 << 20;
+
 // Main gives us 1.2 s for the last window.
 constexpr std::chrono::milliseconds stream_drain_within{800};
 
@@ -34,6 +39,8 @@ Worker::Worker(Listeners listeners, const Settings& settings, Window first, OnPa
       listeners_(sockets_.size() + listeners.streams.size()),
       ingestor_(settings.rules),
       gathered_(std::move(first.table), listeners_, first.opened),
+      last_ready_(sockets_.size()),
+      nap_timer_(loop_, [this] { on_nap_over(); }),
       orders_(std::make_unique<uv::Mailbox<Order>>(
           loop_, [this](Order order) { on_order(std::move(order)); })),
       end_(std::make_unique<uv::Async>(loop_, [this] { loop_.stop(); })) {
@@ -41,6 +48,7 @@ Worker::Worker(Listeners listeners, const Settings& settings, Window first, OnPa
     polls_.push_back(
         std::make_unique<uv::Poll>(loop_, sockets_[i].fd(), [this, i](int) { on_readable(i); }));
     polls_.back()->watch(UV_READABLE);
+    may_nap_.push_back(!sockets_[i].is_unix() && sockets_[i].receive_buffer() >= nap_buffer_least);
   }
   if (!listeners.streams.empty()) {
     streams_ = std::make_unique<Streams>(loop_, std::move(listeners.streams), settings_.streams,
@@ -83,7 +91,12 @@ Streams::Owner Worker::stream_owner() {
 }
 
 void Worker::on_order(Order order) {
-  if (!order.next) drain();
+  if (order.next) {
+    end_nap();
+    order.next->table.expect(gathered_.table.size());
+  } else {
+    drain();
+  }
   take_counts();
   Gathered gathered = std::move(gathered_);
   if (order.next) {
@@ -93,6 +106,7 @@ void Worker::on_order(Order order) {
   }
   hand_over(order.window, std::move(gathered));
   // At once, so that senders are told: nothing will touch what was moved away.
+  nap_timer_.stop();
   polls_.clear();
   streams_.reset();
   sockets_.clear();
@@ -117,9 +131,43 @@ void Worker::take_counts() {
 }
 
 void Worker::on_readable(std::uint32_t listener) {
+  const Instant now = std::chrono::steady_clock::now();
+  const bool is_soon = now - last_ready_[listener] < nap;
+  last_ready_[listener] = now;
+  if (read(listener) && is_soon && may_nap_[listener]) begin_nap(listener);
+}
+
+// True if the queue was read to its end.
+bool Worker::read(std::uint32_t listener) {
   for (int i = 0; i < batches_per_turn; ++i) {
-    if (!receive_batch(listener)) return;
+    if (!receive_batch(listener)) return true;
   }
+  return false;
+}
+
+// Under load each datagram would wake us, which costs more than to read it. So a socket that
+// becomes ready again and again is read by the clock instead, until it was found empty. One
+// datagram alone is read at once.
+void Worker::begin_nap(std::uint32_t listener) {
+  polls_[listener]->watch(0);
+  napping_.push_back(listener);
+  if (!nap_timer_.active()) nap_timer_.start(nap, nap);
+}
+
+void Worker::on_nap_over() {
+  std::erase_if(napping_, [this](std::uint32_t listener) {
+    const std::uint64_t before = gathered_.counts[listener].datagrams;
+    read(listener);
+    if (gathered_.counts[listener].datagrams != before) return false;
+    polls_[listener]->watch(UV_READABLE);
+    return true;
+  });
+  if (napping_.empty()) nap_timer_.stop();
+}
+
+// What came before the window's end belongs to it.
+void Worker::end_nap() {
+  for (const std::uint32_t listener : napping_) read(listener);
 }
 
 // True if there may be more.

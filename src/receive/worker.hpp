@@ -66,6 +66,10 @@ class Worker {
   void on_order(Order order);
   void hand_over(std::uint64_t window, Gathered gathered);
   void on_readable(std::uint32_t listener);
+  bool read(std::uint32_t listener);
+  void begin_nap(std::uint32_t listener);
+  void on_nap_over();
+  void end_nap();
   bool receive_batch(std::uint32_t listener);
   void take(const Datagram& datagram, Arrival& arrival);
   void take_counts();
@@ -81,6 +85,10 @@ class Worker {
   Gathered gathered_;
   uv::Loop loop_;
   std::vector<std::unique_ptr<uv::Poll>> polls_;
+  std::vector<bool> may_nap_;           // by listener
+  std::vector<Instant> last_ready_;     // by listener: when the kernel last said so
+  std::vector<std::uint32_t> napping_;  // listeners that are read by the timer
+  uv::Timer nap_timer_;
   std::unique_ptr<Streams> streams_;  // none without stream listeners
   std::unique_ptr<uv::Mailbox<Order>> orders_;
   std::unique_ptr<uv::Async> end_;
