@@ -12,7 +12,7 @@ build_packages=(
   libspdlog-dev libtomlplusplus-dev libuv1-dev libxxhash-dev zlib1g-dev
 )
 run_packages=(curl)
-test_packages=(clang-14 libclang-rt-14-dev curl doctest-dev influxdb python3)
+test_packages=(clang-14 libclang-rt-14-dev curl doctest-dev influxdb python3 valgrind)
 client_packages=(  # real clients; one that cannot be had is skipped
   golang-gopkg-alexcesaro-statsd.v1-dev libnet-statsd-perl netcat-openbsd python3-aiodogstatsd
   python3-aiomeasures python3-statsd ruby-statsd

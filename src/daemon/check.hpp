@@ -17,20 +17,34 @@ struct Finding {
   std::string line;  ///< what was found, and for `mend` the cure
 };
 
-/// The complete check: UDP addresses, receive buffer, InfluxDB. Blocks for a few seconds at most.
+/// The complete check: addresses, paths, receive buffer, InfluxDB. Binds what is free for a moment,
+/// which removes a socket file that no one listens on, as a start does; what is alive it leaves
+/// alone. Blocks for a few seconds at most, unless a directory of sockets is locked.
 std::vector<Finding> find_problems(const LoadedConfig& loaded);
 
-/// Whether a tallyd with this config receives here: each UDP address is bound by someone in this
-/// network name space. `proc_net` is the folder of the kernel's tables, "/proc/net".
+/// Whether a tallyd with this config receives here: each address and path is bound by someone in
+/// this network name space. If none could be looked up that is to be mended too. `proc_net` is the
+/// folder of the kernel's tables, "/proc/net".
 std::vector<Finding> find_running(const Config& config, const std::string& proc_net = "/proc/net");
 
-/// What waits in the queues of the sockets bound to `literal` (an IP literal), in bytes as the
-/// kernel books them; none if nobody is bound. `table` is the text of /proc/net/udp or udp6:
+/// What waits at the sockets that receive on `literal` (an IP literal): bytes as the kernel books
+/// them (`type` SOCK_DGRAM), or connections to be accepted (SOCK_STREAM); none if nobody receives.
+/// `table` is the text of /proc/net/udp, udp6, tcp or tcp6:
 ///
 ///       sl  local_address rem_address   st tx_queue:rx_queue ..
 ///      123: 0100007F:1FBD 00000000:0000 07 00000000:00000340 ..
-///           ^ words of the address in the machine's byte order, hexadecimal
-std::optional<std::uint64_t> bytes_waiting(std::string_view table, const ListenAddress& literal);
+///           ^ words of the address      ^ 07 UDP without a peer, 0A TCP that listens
+///             in the machine's byte order, all hexadecimal
+std::optional<std::uint64_t> waiting_at(std::string_view table, int type,
+                                        const ListenAddress& literal);
+
+/// Whether a socket of `type` receives on `path`, "@name" if it is abstract. `table` is the text of
+/// /proc/net/unix:
+///
+///     Num  RefCount Protocol Flags    Type St Inode Path
+///     0f9: 00000002 00000000 00010000 0001 01 10561 /run/tallyd/stream.sock
+///                            ^ listens ^ 1 stream, 2 datagrams
+bool is_bound(std::string_view table, int type, std::string_view path);
 
 /// What InfluxDB's answer to /ping means. `status` 0: no answer, `error` says why. No I/O.
 Finding judge_ping(const std::string& url, long status, const std::string& version,

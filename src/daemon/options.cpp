@@ -118,12 +118,13 @@ Result<Options> parse_options(const std::vector<std::string>& arguments) {
 }
 
 std::string help_text() {
-  return R"(tallyd - a StatsD daemon: takes counters and timings by UDP and writes statistics to InfluxDB.
+  return R"(tallyd - a StatsD daemon: takes counters and timings by UDP, TCP and Unix sockets and writes
+statistics to InfluxDB.
 
 Usage:
   tallyd [run]             receive, aggregate, write; until SIGTERM or Ctrl-C
   tallyd config            show the effective configuration, and where each value came from
-  tallyd check             try what the configuration names: addresses, receive buffer, InfluxDB
+  tallyd check             try what the configuration names: sockets, receive buffer, InfluxDB
   tallyd explain 'LINE'    show what becomes of a line, and what would be written
 
 Flags:

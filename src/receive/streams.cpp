@@ -138,7 +138,8 @@ void Streams::Connection::read_rest() {
   ioctl(fd_.get(), FIONREAD, &present);
   const std::uint64_t end = counts().bytes + static_cast<std::uint64_t>(present);
   Heard heard = Heard::something;
-  while (heard == Heard::something && counts().bytes < end) heard = read_once();
+  // And one read more: behind the last byte may stand the client's own end.
+  while (heard == Heard::something && counts().bytes <= end) heard = read_once();
   if (heard == Heard::end) return;
   break_off();
 }

@@ -136,7 +136,7 @@ Status make_room(const std::string& path, const UnixAddress& address, int type) 
   }
   if (answer != ECONNREFUSED && answer != ENOENT) {
     return cannot_listen(path,
-                         "another program (another tallyd?) listens there: find it with `ss -xlp "
+                         "another program (another tallyd?) listens there: find it with `ss -xap "
                          "src " +
                              path + "` and stop it, or choose another path",
                          EADDRINUSE);
@@ -152,7 +152,7 @@ Status bind_and_listen(int fd, const std::string& path, const UnixAddress& addre
     if (errno == EADDRINUSE && is_abstract(path)) {
       return cannot_listen(path, errno,
                            "another program (another tallyd?) has the name: find it with "
-                           "`ss -xlp` and stop it, or choose another");
+                           "`ss -xap` and stop it, or choose another");
     }
     return cannot_listen(path, errno, "let tallyd write to " + directory_of(path));
   }

@@ -2,12 +2,15 @@
 // database.
 
 #include <doctest/doctest.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstddef>
+#include <functional>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -19,6 +22,7 @@
 #include "fake_server.hpp"
 #include "process.hpp"
 #include "receive/datagram_socket.hpp"
+#include "receive/stream_socket.hpp"
 #include "uv/handles.hpp"
 
 using namespace tally;
@@ -32,10 +36,14 @@ namespace {
 
 constexpr std::array<const char*, 1> nothing_set = {nullptr};
 
-DatagramSocket open_on_loopback() {
-  Result<DatagramSocket> socket = DatagramSocket::open({"127.0.0.1", 0}, {});
+template <class Socket>
+Socket opened(Result<Socket> socket) {
   if (!socket) FAIL(socket.error().message);
   return std::move(socket).value();
+}
+
+DatagramSocket open_on_loopback() {
+  return opened(DatagramSocket::open({"127.0.0.1", 0}, {}));
 }
 
 Config listening_on(const ListenAddress& address) {
@@ -44,6 +52,36 @@ Config listening_on(const ListenAddress& address) {
   config.listen.receive_buffer = 64 << 10;
   config.influxdb.url = "";
   return config;
+}
+
+/// One of each kind beside UDP, which is left out.
+Config listening_in(const TemporaryDirectory& directory) {
+  Config config = listening_on({"127.0.0.1", 0});
+  config.listen.udp.clear();
+  config.listen.tcp = {{"127.0.0.1", 0}};
+  config.listen.unixgram = {directory.path() + "/g"};
+  config.listen.unix_stream = {directory.path() + "/s"};
+  return config;
+}
+
+std::string abstract_name(const std::string& suffix) {
+  return "@tallyd-verbs-test-" + std::to_string(getpid()) + suffix;
+}
+
+/// Without what is said of the database, which comes last.
+std::vector<Finding> listeners_in(std::vector<Finding> findings) {
+  findings.pop_back();
+  return findings;
+}
+
+std::vector<std::string> lines_of(const std::vector<Finding>& findings) {
+  std::vector<std::string> lines;
+  for (const Finding& finding : findings) lines.push_back(finding.line);
+  return lines;
+}
+
+std::ptrdiff_t count_of(Level level, const std::vector<Finding>& findings) {
+  return std::ranges::count(findings, level, &Finding::level);
 }
 
 struct Ran {
@@ -150,13 +188,56 @@ TEST_CASE(
       "1 2 0\n"
       "  124: 00000000:1FBE 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 "
       "1 2 0";
-  CHECK(bytes_waiting(v4, {"127.0.0.1", 8125}) == 0x350);
-  CHECK(bytes_waiting(v4, {"0.0.0.0", 8126}) == 0);
-  CHECK_FALSE(bytes_waiting(v4, {"127.0.0.1", 8126}));
-  CHECK_FALSE(bytes_waiting(v4, {"127.0.0.2", 8125}));
-  CHECK_FALSE(bytes_waiting("", {"127.0.0.1", 8125}));
-  CHECK(bytes_waiting("x 00000000000000000000000001000000:1FBD 0:0 07 0:5", {"::1", 8125}) == 5);
-  CHECK(bytes_waiting("x 0100007F:1FBD", {"127.0.0.1", 8125}) == 0);  // cut short
+  CHECK(waiting_at(v4, SOCK_DGRAM, {"127.0.0.1", 8125}) == 0x350);
+  CHECK(waiting_at(v4, SOCK_DGRAM, {"0.0.0.0", 8126}) == 0);
+  CHECK_FALSE(waiting_at(v4, SOCK_DGRAM, {"127.0.0.1", 8126}));
+  CHECK_FALSE(waiting_at(v4, SOCK_DGRAM, {"127.0.0.2", 8125}));
+  CHECK_FALSE(waiting_at("", SOCK_DGRAM, {"127.0.0.1", 8125}));
+  CHECK(waiting_at("x 00000000000000000000000001000000:1FBD 0:0 07 0:5", SOCK_DGRAM,
+                   {"::1", 8125}) == 5);
+  CHECK(waiting_at("x 0100007F:1FBD 0:0 07", SOCK_DGRAM, {"127.0.0.1", 8125}) == 0);  // cut short
+}
+
+TEST_CASE("check: of TCP only sockets that listen count, of UDP only those without a peer") {
+  struct Row {
+    std::string_view name, state;
+    int type;
+    bool receives;
+  };
+  for (const Row& row :
+       {Row{"listens", "0A", SOCK_STREAM, true}, Row{"established", "01", SOCK_STREAM, false},
+        Row{"time wait", "06", SOCK_STREAM, false}, Row{"without a peer", "07", SOCK_DGRAM, true},
+        Row{"connected to a peer", "01", SOCK_DGRAM, false}}) {
+    CAPTURE(row.name);
+    const std::string line = "0: 0100007F:1FBD 0:0 " + std::string(row.state) + " 0:2";
+    CHECK(waiting_at(line, row.type, {"127.0.0.1", 8125}).has_value() == row.receives);
+  }
+}
+
+TEST_CASE("check: finds Unix sockets in the kernel's table by type and whole path") {
+  const std::string_view table =
+      "Num       RefCount Protocol Flags    Type St Inode Path\n"
+      "00000000d4be45e0: 00000003 00000000 00000000 0001 03 1001 /run/connection.sock\n"
+      "00000000d4be45e1: 00000002 00000000 00010000 0001 01 1002 /run/stream.sock\n"
+      "00000000d4be45e2: 00000002 00000000 00000000 0002 01     3 /run/gram.sock\n"
+      "00000000d4be45e3: 00000002 00000000 00010000 0001 01 1004 @abstract\n"
+      "00000000d4be45e4: 00000002 00000000 00010000 0001 01 1005 /run/a name.sock\n"
+      "00000000d4be45e5: 00000002 00000000 00010000 0001 01 1006\n"
+      "00000000d4be45e6: 00000002 00000000 00000000 0002 01 1007 /run/last.sock";
+  struct Row {
+    std::string_view path;
+    bool is_stream, is_gram;
+  };
+  for (const Row& row :
+       {Row{"/run/stream.sock", true, false}, Row{"/run/gram.sock", false, true},
+        Row{"@abstract", true, false}, Row{"abstract", false, false},
+        Row{"/run/connection.sock", false, false}, Row{"/run/a name.sock", true, false},
+        Row{"/run/a", false, false}, Row{"stream.sock", false, false}, Row{"", true, false},
+        Row{"/run/last.sock", false, true}, Row{"Path", false, false}}) {
+    CAPTURE(row.path);
+    CHECK(is_bound(table, SOCK_STREAM, row.path) == row.is_stream);
+    CHECK(is_bound(table, SOCK_DGRAM, row.path) == row.is_gram);
+  }
 }
 
 TEST_CASE("check --running: is well while the address is bound, and not afterwards") {
@@ -172,6 +253,113 @@ TEST_CASE("check --running: is well while the address is bound, and not afterwar
   const std::vector<Finding> findings = find_running(listening_on(address));
   REQUIRE(findings.size() == 1);
   CHECK(findings[0].level == Level::mend);
+}
+
+TEST_CASE("check --running: finds every kind of listener while it is there, and no longer") {
+  const TemporaryDirectory directory;
+  Config config;
+  config.listen = {.udp = {},
+                   .unixgram = {directory.path() + "/g", abstract_name("g")},
+                   .unix_stream = {directory.path() + "/s", abstract_name("s")}};
+  {
+    const auto tcp = opened(StreamSocket::open_tcp({"127.0.0.1", 0}));
+    config.listen.tcp = {tcp.address()};
+    const auto gram = opened(DatagramSocket::open_unix(config.listen.unixgram[0], {}));
+    const auto abstract_gram = opened(DatagramSocket::open_unix(config.listen.unixgram[1], {}));
+    const auto stream = opened(StreamSocket::open_unix(config.listen.unix_stream[0], {}));
+    const auto abstract_stream = opened(StreamSocket::open_unix(config.listen.unix_stream[1], {}));
+    CHECK(lines_of(find_running(config)) ==
+          std::vector<std::string>{tcp.name() + ": bound, 0 connections wait",
+                                   gram.name() + ": bound", abstract_gram.name() + ": bound",
+                                   stream.name() + ": bound", abstract_stream.name() + ": bound"});
+    CHECK(count_of(Level::well, find_running(config)) == 5);
+    REQUIRE(unlink(config.listen.unix_stream[0].c_str()) == 0);
+    CHECK(find_running(config)[3].level == Level::mend);
+    CHECK(find_running(config)[3].line.find("its file was removed") != std::string::npos);
+  }
+  CHECK(count_of(Level::mend, find_running(config)) == 5);
+}
+
+TEST_CASE("check --running: is not well if nothing could be looked up") {
+  std::ostringstream out;
+  const std::vector<Finding> findings = find_running(listening_on({"127.0.0.1", 0}));
+  CHECK(report(findings, out) == 1);
+  CHECK(out.str().find("MEND  nothing could be looked up") != std::string::npos);
+  Config nothing = listening_on({"127.0.0.1", 0});
+  nothing.listen.udp.clear();
+  CHECK(report(find_running(nothing), out) == 1);
+}
+
+TEST_CASE("check --running: one address that is bound is enough beside one that has no port") {
+  const DatagramSocket socket = open_on_loopback();
+  Config config = listening_on(socket.address());
+  config.listen.tcp = {{"127.0.0.1", 0}};
+  std::ostringstream out;
+  CHECK(report(find_running(config), out) == 0);
+}
+
+TEST_CASE(
+    "check: TCP and Unix sockets that are free can be bound, and nothing stays of the trial") {
+  const TemporaryDirectory directory;
+  const Config config = listening_in(directory);
+  CHECK(lines_of(listeners_in(find_problems({config, {}}))) ==
+        std::vector<std::string>{"tcp 127.0.0.1:0: can be bound",
+                                 "unixgram " + config.listen.unixgram[0] + ": can be bound",
+                                 "unix " + config.listen.unix_stream[0] + ": can be bound"});
+  CHECK(access(config.listen.unixgram[0].c_str(), F_OK) != 0);
+  CHECK(access(config.listen.unix_stream[0].c_str(), F_OK) != 0);
+}
+
+TEST_CASE("check: sockets of a live program are notes, and it goes on receiving") {
+  const TemporaryDirectory directory;
+  Config config = listening_in(directory);
+  const auto tcp = opened(StreamSocket::open_tcp({"127.0.0.1", 0}));
+  config.listen.tcp = {tcp.address()};
+  const auto gram = opened(DatagramSocket::open_unix(config.listen.unixgram[0], {}));
+  const auto stream = opened(StreamSocket::open_unix(config.listen.unix_stream[0], {}));
+  const std::vector<Finding> findings = listeners_in(find_problems({config, {}}));
+  REQUIRE(findings.size() == 3);
+  const std::string use = ": in use; well if tallyd runs already, else see who has it: ss -";
+  CHECK(findings[0].line ==
+        tcp.name() + use + "ltnp 'sport = :" + std::to_string(tcp.address().port) + "'");
+  CHECK(findings[1].line == gram.name() + use + "xap src " + config.listen.unixgram[0]);
+  CHECK(findings[2].line == stream.name() + use + "xap src " + config.listen.unix_stream[0]);
+  CHECK(count_of(Level::note, findings) == 3);
+  CHECK(count_of(Level::well, find_running(config)) == 3);  // their files too
+}
+
+TEST_CASE("check: a socket that cannot be made is to be mended, with its cure") {
+  const TemporaryDirectory directory;
+  struct Row {
+    std::string_view name;
+    std::function<void(Config::Listen&)> spoil;
+    std::string_view says;
+  };
+  const std::vector<Row> rows = {
+      {"an address of another host",
+       [](auto& listen) {
+         listen.tcp = {{"192.0.2.1", 0}};
+       },
+       "tcp 192.0.2.1:0: cannot listen"},
+      {"no directory for datagrams",
+       [&](auto& listen) { listen.unixgram = {directory.path() + "/no/g"}; }, "make the directory"},
+      {"a file in the place of a stream",
+       [&](auto& listen) { listen.unix_stream = {directory.write("file", "kept")}; },
+       "it is there and is no socket"},
+      {"an unknown owner", [](auto& listen) { listen.unix_owner = "no such user"; },
+       "listen.unix_owner: user \"no such user\": this system knows none of that name"},
+      {"an unknown group", [](auto& listen) { listen.unix_owner = ":no such group"; },
+       "listen.unix_owner: group \"no such group\""},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    Config config = listening_in(directory);
+    row.spoil(config.listen);
+    const std::vector<Finding> findings = find_problems({config, {}});
+    REQUIRE(count_of(Level::mend, findings) == 1);
+    const auto mend = std::ranges::find(findings, Level::mend, &Finding::level);
+    CHECK_MESSAGE(mend->line.find(row.says) != std::string::npos, mend->line);
+  }
 }
 
 TEST_CASE("check: an address in use is a note, one that this host has not is to be mended") {
