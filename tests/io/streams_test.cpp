@@ -197,19 +197,19 @@ class FileLimit {
 
 TEST_CASE("socket address: a peer is who the kernel says, and IPv4 inside IPv6 is IPv4") {
   struct Row {
-    ListenAddress address;
-    std::string peer;
+    const char* host;
+    const char* peer;
   };
   const Row rows[] = {
-      {{"10.1.2.3", 4711}, "10.1.2.3:4711"},
-      {{"fd00::1", 4711}, "[fd00::1]:4711"},
-      {{"::ffff:10.1.2.3", 4711}, "10.1.2.3:4711"},
-      {{"::10.1.2.3", 4711}, "[::10.1.2.3]:4711"},
-      {{"no literal", 4711}, "local"},
+      {"10.1.2.3", "10.1.2.3:4711"},
+      {"fd00::1", "[fd00::1]:4711"},
+      {"::ffff:10.1.2.3", "10.1.2.3:4711"},
+      {"::10.1.2.3", "[::10.1.2.3]:4711"},
+      {"no literal", "local"},
   };
   for (const Row& row : rows) {
     CAPTURE(row.peer);
-    CHECK(to_string(peer_of(to_socket_address(row.address).storage)) == row.peer);
+    CHECK(to_string(peer_of(to_socket_address({row.host, 4711}).storage)) == row.peer);
   }
 }
 
