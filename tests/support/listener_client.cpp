@@ -110,8 +110,8 @@ std::string ListenerClient::name() const {
   std::array<char, NI_MAXSERV> port{};
   REQUIRE(getnameinfo(reinterpret_cast<const sockaddr*>(&own), size, host.data(), host.size(),
                       port.data(), port.size(), NI_NUMERICHOST | NI_NUMERICSERV) == 0);
-  const std::string address = own.ss_family == AF_INET6 ? "[" + std::string(host.data()) + "]"
-                                                        : std::string(host.data());
+  const std::string address =
+      own.ss_family == AF_INET6 ? "[" + std::string(host.data()) + "]" : std::string(host.data());
   return address + ":" + port.data();
 }
 

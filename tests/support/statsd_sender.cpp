@@ -18,10 +18,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t datagram_bytes_max = 1400;
-// A quarter of Debian's default receive buffer: room for what is sent between two looks.
-constexpr std::size_t queue_bytes_max = 50'000;
 constexpr std::uint64_t sends_per_look = 8;
-constexpr std::size_t large_bytes = 2'000;  // too much to send eight of them blindly
+constexpr std::size_t large_bytes = 2'000;  // too much to send eight of them without a look
 
 int connected_socket(std::uint16_t port, IpVersion version) {
   const int family = version == IpVersion::v4 ? AF_INET : AF_INET6;
@@ -39,8 +37,11 @@ int connected_socket(std::uint16_t port, IpVersion version) {
 
 }  // namespace
 
-StatsdSender::StatsdSender(std::uint16_t port, IpVersion version)
-    : fd_(connected_socket(port, version)), port_(port), version_(version) {}
+StatsdSender::StatsdSender(std::uint16_t port, IpVersion version, std::size_t queue_bytes_max)
+    : fd_(connected_socket(port, version)),
+      port_(port),
+      version_(version),
+      queue_bytes_max_(queue_bytes_max) {}
 
 StatsdSender::~StatsdSender() {
   close(fd_);
@@ -48,7 +49,7 @@ StatsdSender::~StatsdSender() {
 
 void StatsdSender::send(std::string_view datagram) {
   if (datagrams_ % sends_per_look == 0 || datagram.size() > large_bytes) {
-    REQUIRE(eventually(30s, [this] { return queued_bytes() <= queue_bytes_max; }));
+    REQUIRE(eventually(30s, [this] { return queued_bytes() <= queue_bytes_max_; }));
   }
   send_regardless(datagram);
 }

@@ -13,7 +13,12 @@ enum class IpVersion { v4, v6 };
 /// A UDP socket connected to a loopback port.
 class StatsdSender {
  public:
-  explicit StatsdSender(std::uint16_t port, IpVersion version = IpVersion::v4);
+  /// Room in a queue of the kernel's default size, whatever is sent between two looks.
+  static constexpr std::size_t default_queue_bytes_max = 50'000;
+
+  /// `queue_bytes_max` may be more where the daemon was granted a larger receive buffer.
+  explicit StatsdSender(std::uint16_t port, IpVersion version = IpVersion::v4,
+                        std::size_t queue_bytes_max = default_queue_bytes_max);
   ~StatsdSender();
   StatsdSender(const StatsdSender&) = delete;
   StatsdSender& operator=(const StatsdSender&) = delete;
@@ -42,6 +47,7 @@ class StatsdSender {
   int fd_;
   std::uint16_t port_;
   IpVersion version_;
+  std::size_t queue_bytes_max_;
   std::string packed_;
   std::uint64_t datagrams_ = 0;
   std::uint64_t lines_ = 0;

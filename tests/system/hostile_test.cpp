@@ -1,5 +1,6 @@
-// Names that influxd swallows, splits, hides or dies of, sent through the real daemon. Then influxd
-// is restarted, which is when invalid UTF-8 in a name would cost the whole shard.
+// Names that influxd swallows, splits, hides or dies of, sent through the real daemon; and floods
+// of hostile datagrams beside good series. Then influxd is restarted, which is when invalid UTF-8
+// in a name would cost the whole shard.
 
 #include <doctest/doctest.h>
 
@@ -8,10 +9,16 @@
 #include <random>
 #include <set>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
+#include "escapes.hpp"
+#include "mischief.hpp"
 #include "naive.hpp"
 #include "rig.hpp"
+#include "tally/parse.hpp"
+#include "vectors.hpp"
 
 using namespace tally;
 using namespace tally::testing;
@@ -126,12 +133,18 @@ std::string selected_value(const Influxd& influxd, const StoredSeries& series) {
   return "";
 }
 
-std::size_t count_series(const Influxd& influxd) {
-  std::size_t count = 0;
-  for (const Row& row : influxd.query(database, "SHOW SERIES")) {
-    if (!row.at("key").starts_with("tallyd.")) ++count;
-  }
-  return count;
+// As the daemon writes what the parser or the twin gave.
+StoredSeries stored_name(NaiveSample sample) {
+  std::string suffix = "." + std::string(to_string(sample.kind));
+  if (sample.kind == Kind::counter) suffix = ".count";
+  if (is_notice(sample.kind)) suffix = "";
+  if (sample.kind == Kind::event) sample.name = "events";
+  if (sample.kind == Kind::service_check)
+    sample.tags.push_back({"check", std::exchange(sample.name, "service_checks")});
+  const NaiveSeries series = naive_series(sample);
+  StoredSeries stored{series.name + suffix, series.tags};
+  stored.tags.insert({"host", "testhost"});
+  return stored;
 }
 
 void restart_and_check_shards(Influxd& influxd) {
@@ -139,6 +152,153 @@ void restart_and_check_shards(Influxd& influxd) {
   influxd.restart();
   CHECK(influxd.log().find("Failed to open shard") == std::string::npos);
   CHECK(influxd.log().find("Opened shard") != std::string::npos);
+}
+
+// ---- floods
+
+constexpr std::size_t datagrams_a_class = 10'000;
+constexpr std::size_t good_series = 1'000;
+constexpr std::size_t hostile_per_good = datagrams_a_class / good_series;
+
+std::vector<std::string> vector_datagrams() {
+  std::vector<std::string> datagrams;
+  for (const char* file : {"/vectors/accept.tsv", "/vectors/reject.tsv"}) {
+    for (const VectorRow& row : read_vectors(std::string(TESTS_DIR) + file))
+      datagrams.push_back(unescape(row["datagram"]).value());
+  }
+  REQUIRE(datagrams.size() > 200);
+  return datagrams;
+}
+
+// What the parser says of all that was sent, and what must be stored of it.
+class Heard {
+ public:
+  void hear(const std::string& datagram, std::uint64_t times) {
+    batch_.clear();
+    parse_datagram(datagram, {}, batch_);
+    accepted += batch_.lines.size() * times;
+    for (const Refusal& refusal : batch_.refused) refused[refusal.reason] += times;
+    for (const Sample& sample : batch_.samples)
+      series.insert(stored_name(as_naive(sample, batch_.tags_of(sample))));
+  }
+
+  std::uint64_t lines() const {
+    std::uint64_t all = accepted;
+    for (const auto& [reason, count] : refused) all += count;
+    return all;
+  }
+
+  std::uint64_t accepted = 0;
+  std::map<Reason, std::uint64_t> refused;
+  std::set<StoredSeries> series;
+
+ private:
+  Batch batch_;
+};
+
+// A line of a good series, of four kinds in turn. Every series gets one a round.
+std::string good_line(std::size_t series, std::size_t round) {
+  const std::string name = "good.s" + std::to_string(series) + ":";
+  const std::string value = std::to_string(series + round);
+  constexpr const char* tails[] = {"|c|@0.5", "|ms", "|g"};
+  return series % 4 == 3 ? name + "member" + value + "|s" : name + value + tails[series % 4];
+}
+
+void check_good(std::size_t series, const StoredSeries& name, const std::vector<Row>& rows,
+                std::size_t rounds) {
+  CAPTURE(series);
+  double count = 0, sum = 0, sent = 0;
+  for (const Row& row : rows) {
+    count += number_in(row, "count");
+    sum += number_in(row, "sum");
+  }
+  for (std::size_t round = 0; round < rounds; ++round) sent += static_cast<double>(series + round);
+  const bool is_gauge = name.measurement.ends_with(".gauge");
+  if (name.measurement.ends_with(".count")) CHECK(count == 2 * sent);
+  if (name.measurement.ends_with(".timer")) CHECK(sum == sent);
+  if (is_gauge) CHECK(number_in(rows.back(), "value") == static_cast<double>(series + rounds - 1));
+  // Each member of a set came once, so it is in one window only.
+  if (name.measurement.ends_with(".timer") || name.measurement.ends_with(".set"))
+    CHECK(count == static_cast<double>(rounds));
+}
+
+void check_all_good(const Influxd& influxd, std::size_t rounds) {
+  const auto stored = stored_points(influxd, "*", "^good\\.");
+  CHECK(stored.size() == good_series);
+  constexpr const char* suffixes[] = {".count", ".timer", ".gauge", ".set"};
+  for (std::size_t i = 0; i < good_series; ++i) {
+    const StoredSeries name{"good.s" + std::to_string(i) + suffixes[i % 4], {{"host", "testhost"}}};
+    const auto found = stored.find(name);
+    REQUIRE_MESSAGE(found != stored.end(), name.measurement);
+    check_good(i, name, found->second, rounds);
+  }
+}
+
+// How full a queue may be while large datagrams are sent: small ones would leave it empty between
+// two looks.
+std::size_t queue_bytes_max(const Tallyd& tallyd) {
+  const bool has_all = tallyd.log().find("; receive buffer 32MiB\n") != std::string::npos;
+  return has_all ? 8 << 20 : StatsdSender::default_queue_bytes_max;
+}
+
+// Beside every tenth hostile datagram a good line: by turns behind it in one datagram, or alone.
+void send_class(const HostileClass& hostile, std::size_t round, StatsdSender& sender,
+                Heard& heard) {
+  const std::size_t kinds = hostile.datagrams.size();
+  for (std::size_t i = 0; i < datagrams_a_class; ++i) {
+    std::string datagram = hostile.datagrams[i % kinds];
+    if (i % hostile_per_good == 0) {
+      const std::string good = good_line(i / hostile_per_good, round);
+      heard.hear(good, 1);
+      const bool fits = datagram.size() + 1 + good.size() <= datagram_bytes_max;
+      if (fits && i % (2 * hostile_per_good) == 0) {
+        datagram += "\n" + good;
+      } else {
+        sender.send(good);
+      }
+    }
+    sender.send(datagram);
+  }
+  for (std::size_t i = 0; i < kinds; ++i)
+    heard.hear(hostile.datagrams[i], datagrams_a_class / kinds + (i < datagrams_a_class % kinds));
+}
+
+void check_stored_is_what_was_sent(const Influxd& influxd, const std::set<StoredSeries>& sent) {
+  const std::set<StoredSeries> stored = stored_series(influxd);
+  CHECK(stored.size() > 2 * good_series);  // or the flood proved little
+  for (const StoredSeries& series : stored)
+    CHECK_MESSAGE(sent.contains(series), escape(series.measurement));
+  for (const StoredSeries& series : sent)
+    CHECK_MESSAGE(stored.contains(series), escape(series.measurement));
+  const std::set<std::string> fields = {"count",
+                                        "rate",
+                                        "value",
+                                        "mean",
+                                        "min",
+                                        "max",
+                                        "sum",
+                                        "stddev",
+                                        "p50",
+                                        "p75",
+                                        "p95",
+                                        "p99",
+                                        "p999",
+                                        "title",
+                                        "text",
+                                        "priority",
+                                        "alert_type",
+                                        "aggregation_key",
+                                        "source_type_name",
+                                        "hostname",
+                                        "status",
+                                        "message"};
+  for (const Row& row : influxd.query(database, "SHOW FIELD KEYS"))
+    CHECK_MESSAGE(fields.contains(row.at("fieldKey")), escape(row.at("fieldKey")));
+}
+
+double refused_for(const Influxd& influxd, Reason reason) {
+  return stored_sum_of(influxd, "tallyd.lines_refused.count",
+                       {{"reason", std::string(to_string(reason))}});
 }
 
 }  // namespace
@@ -164,7 +324,7 @@ TEST_CASE(
     CAPTURE(rows[i].what);
     CHECK(selected_value(influxd, stored_name(rows[i])) == std::to_string(i) + ".5");
   }
-  CHECK(count_series(influxd) == accepted.size());
+  CHECK(stored_series(influxd).size() == accepted.size());
   CHECK(stored_sum(influxd, "tallyd.lines.count", "accepted") ==
         static_cast<double>(accepted.size()));
   CHECK(stored_sum(influxd, "tallyd.lines.count", "refused") ==
@@ -198,12 +358,75 @@ TEST_CASE("hostile names: seeded ones of every awkward byte are stored as the tw
 
   const NaiveWindow truth = twin.close(std::chrono::hours(1));
   CHECK(truth.size() > 300);
-  CHECK(count_series(influxd) == truth.size());
+  CHECK(stored_series(influxd).size() == truth.size());
   for (const auto& [series, point] : truth) {
     const std::string who = describe(series);
     CAPTURE(who);
-    StoredSeries stored{series.name + "." + std::string(to_string(series.kind)), series.tags};
+    StoredSeries stored{series.name + ".gauge", series.tags};
     stored.tags.insert({"host", "testhost"});
     CHECK(std::strtod(selected_value(influxd, stored).c_str(), nullptr) == point.value);
   }
+}
+
+TEST_CASE(
+    "hostile datagrams: 10,000 of each class leave 1,000 good series exact, memory flat, and no "
+    "point that was not sent") {
+  constexpr std::size_t growth_max = 4 << 20;  // bytes, over all classes behind the first
+  Influxd influxd;
+  influxd.start();
+  Tallyd tallyd(
+      {.influxdb_url = influxd.url(), .sets = {"limits.series=20000", "gauges.ttl=500ms"}});
+  StatsdSender sender(tallyd.port(), IpVersion::v4, queue_bytes_max(tallyd));
+  Heard heard;
+  const auto is_all_written = [&] {
+    return stored_sum(influxd, "tallyd.lines.count") == static_cast<double>(heard.lines());
+  };
+  const std::vector<HostileClass> classes =
+      Mischief(vector_datagrams(), datagrams_a_class).classes();
+  std::size_t memory = 0;
+  for (std::size_t round = 0; round < classes.size(); ++round) {
+    CAPTURE(classes[round].what);
+    send_class(classes[round], round, sender, heard);
+    REQUIRE(eventually(patience, is_all_written));
+    if (round == 0) memory = tallyd.memory_bytes();
+    MESSAGE(classes[round].what, ": ", tallyd.memory_bytes() >> 10, " KiB");
+    if (!is_sanitized) CHECK(tallyd.memory_bytes() < memory + growth_max);
+  }
+  tallyd.stop();
+  restart_and_check_shards(influxd);
+
+  check_all_good(influxd, classes.size());
+  check_stored_is_what_was_sent(influxd, heard.series);
+  for (const auto& [reason, count] : heard.refused) {
+    const Reason why = reason;  // clang's lambdas take no structured bindings
+    CHECK_MESSAGE(refused_for(influxd, why) == static_cast<double>(count), to_string(why));
+  }
+  // What the parser takes, the table refuses where a sum would leave the range of a double.
+  const auto overflows = static_cast<std::uint64_t>(refused_for(influxd, Reason::overflow));
+  check_balances(influxd, {.datagrams = sender.datagrams(),
+                           .accepted = heard.accepted - overflows,
+                           .refused = heard.lines() - heard.accepted + overflows});
+}
+
+TEST_CASE("hostile datagrams: past limits.series new names are refused, known series stay exact") {
+  constexpr std::size_t series_max = 2 * good_series;
+  Influxd influxd;
+  influxd.start();
+  Tallyd tallyd({.influxdb_url = influxd.url(),
+                 .interval = endless_interval(),
+                 .sets = {"limits.series=" + std::to_string(series_max)}});
+  StatsdSender sender(tallyd.port());
+  for (std::size_t i = 0; i < good_series; ++i) sender.send(good_line(i, 0));
+  for (std::size_t i = 0; i < datagrams_a_class; ++i) {
+    sender.send("new" + std::to_string(i) + ":1|c");
+    if (i % hostile_per_good == 0) sender.send(good_line(i / hostile_per_good, 1));
+  }
+  sender.wait_until_read();
+  tallyd.stop();
+  check_all_good(influxd, 2);
+  CHECK(stored_series(influxd).size() == series_max);
+  CHECK(refused_for(influxd, Reason::series_limit) == datagrams_a_class - good_series);
+  check_balances(influxd, {.datagrams = sender.datagrams(),
+                           .accepted = series_max + good_series,
+                           .refused = datagrams_a_class - good_series});
 }

@@ -2,8 +2,12 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
+#include <fstream>
+#include <sstream>
 
 namespace tally::testing {
 namespace {
@@ -14,24 +18,6 @@ std::string toml_strings(const std::vector<std::string>& items) {
   std::string list = "[";
   for (const std::string& item : items) list += (list.size() > 1 ? ", \"" : "\"") + item + "\"";
   return list + "]";
-}
-
-Command command_of(const TallydOptions& options, const TemporaryDirectory& directory) {
-  const std::string config =
-      directory.write("tallyd.toml", "[flush]\ninterval = \"" + options.interval +
-                                         "\"\n"
-                                         "[listen]\nudp = " +
-                                         toml_strings({"127.0.0.1:0", "[::1]:0"}) +
-                                         "\n"
-                                         "[tags]\nhost = \"testhost\"\n"
-                                         "[influxdb]\nurl = \"" +
-                                         options.influxdb_url + "\"\n");
-  std::vector<std::string> arguments = {"--config", config};
-  for (const std::string& set : options.sets) arguments.insert(arguments.end(), {"--set", set});
-  return {.path = TALLYD,
-          .arguments = arguments,
-          .environment = options.environment,
-          .directory = directory.path()};
 }
 
 // Stamps have equally many digits, so their order as text is their order in time.
@@ -55,12 +41,42 @@ void check_points_at_every_window(const Influxd& influxd) {
   CHECK(!moved.empty());
 }
 
+// As influxd writes a series: `name\,with\ escapes,tag=value`.
+StoredSeries read_series(const std::string& key) {
+  std::string measurement;
+  std::size_t at = 0;
+  for (; at < key.size() && key[at] != ','; ++at) {
+    const bool is_escape =
+        key[at] == '\\' && at + 1 < key.size() && (key[at + 1] == ',' || key[at + 1] == ' ');
+    measurement += key[is_escape ? ++at : at];
+  }
+  return {measurement, parse_csv_tags(std::string_view(key).substr(std::min(at + 1, key.size())))};
+}
+
 }  // namespace
 
-Tallyd::Tallyd(const TallydOptions& options) : process_(command_of(options, directory_)) {
+Command tallyd_command(const TallydOptions& options, const TemporaryDirectory& directory) {
+  const std::string config =
+      directory.write("tallyd.toml", "[flush]\ninterval = \"" + options.interval +
+                                         "\"\n"
+                                         "[listen]\nudp = " +
+                                         toml_strings({"127.0.0.1:0", "[::1]:0"}) +
+                                         "\n"
+                                         "[tags]\nhost = \"testhost\"\n"
+                                         "[influxdb]\nurl = \"" +
+                                         options.influxdb_url + "\"\n");
+  std::vector<std::string> arguments = {"--config", config};
+  for (const std::string& set : options.sets) arguments.insert(arguments.end(), {"--set", set});
+  return {.path = TALLYD,
+          .arguments = arguments,
+          .environment = options.environment,
+          .directory = directory.path()};
+}
+
+Tallyd::Tallyd(const TallydOptions& options) : process_(tallyd_command(options, directory_)) {
   REQUIRE_MESSAGE(process_.wait_for_log("ready: ", patience), process_.log());
-  port_ = listening_port("127.0.0.1");
-  port_v6_ = listening_port("[::1]");
+  port_ = udp_port("127.0.0.1");
+  port_v6_ = udp_port("[::1]");
   REQUIRE(port_ != 0);
 }
 
@@ -71,13 +87,44 @@ void Tallyd::stop(int number) {
   REQUIRE_MESSAGE(*status == 0, log());
 }
 
-// From the line "udp 127.0.0.1:40001: listening".
-std::uint16_t Tallyd::listening_port(std::string_view host) const {
-  const std::string text = log();
+// From lines like "2026-11-23T19:54:40.530Z info udp 127.0.0.1:40001: listening; mode 0660".
+std::vector<std::string> Tallyd::listeners() const {
+  std::vector<std::string> names;
+  std::istringstream lines(log());
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t end = line.find(": listening; ");
+    if (end == std::string::npos) continue;
+    const std::size_t begin = line.find(' ', line.find(' ') + 1) + 1;  // behind time and level
+    names.push_back(line.substr(begin, end - begin));
+  }
+  return names;
+}
+
+std::string Tallyd::listener(std::string_view beginning) const {
+  for (const std::string& name : listeners()) {
+    if (name.starts_with(beginning)) return name;
+  }
+  FAIL("tallyd has no listener " << beginning << "\n" << log());
+  return {};
+}
+
+std::size_t Tallyd::memory_bytes() const {
+  std::ifstream status("/proc/" + std::to_string(process_.pid()) + "/status");
+  for (std::string line; std::getline(status, line);) {
+    std::size_t kilobytes = 0;
+    if (std::sscanf(line.c_str(), "RssAnon: %zu kB", &kilobytes) == 1) return kilobytes << 10;
+  }
+  FAIL("no RssAnon of process " << process_.pid());
+  return 0;
+}
+
+std::uint16_t Tallyd::udp_port(std::string_view host) const {
   const std::string mark = "udp " + std::string(host) + ":";
-  const std::size_t at = text.find(mark);
-  if (at == std::string::npos) return 0;
-  return static_cast<std::uint16_t>(std::strtoul(text.c_str() + at + mark.size(), nullptr, 10));
+  for (const std::string& name : listeners()) {
+    if (!name.starts_with(mark)) continue;
+    return static_cast<std::uint16_t>(std::strtoul(name.c_str() + mark.size(), nullptr, 10));
+  }
+  return 0;
 }
 
 std::string endless_interval() {
@@ -109,10 +156,29 @@ double number_in(const Row& row, std::string_view column) {
 
 double stored_sum(const Influxd& influxd, std::string_view measurement, std::string_view state,
                   std::string_view field) {
+  if (state.empty()) return stored_sum_of(influxd, measurement, {}, field);
+  return stored_sum_of(influxd, measurement, {{"state", std::string(state)}}, field);
+}
+
+double stored_sum_of(const Influxd& influxd, std::string_view measurement,
+                     const std::map<std::string, std::string>& tags, std::string_view field) {
   std::string query =
       "SELECT sum(" + quote_identifier(field) + ") FROM " + quote_identifier(measurement);
-  if (!state.empty()) query += " WHERE \"state\" = " + quote_string(state);
+  const char* separator = " WHERE ";
+  for (const auto& [key, value] : tags) {
+    query += separator + quote_identifier(key) + " = " + quote_string(value);
+    separator = " AND ";
+  }
   return std::strtod(influxd.value(database, query, "sum").c_str(), nullptr);
+}
+
+std::set<StoredSeries> stored_series(const Influxd& influxd) {
+  std::set<StoredSeries> series;
+  for (const Row& row : influxd.query(database, "SHOW SERIES")) {
+    const std::string& key = row.at("key");
+    if (!key.starts_with("tallyd.")) series.insert(read_series(key));
+  }
+  return series;
 }
 
 void check_balances(const Influxd& influxd, const Totals& expected) {

@@ -4,6 +4,8 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -26,6 +28,9 @@ struct TallydOptions {
   std::vector<std::pair<std::string, std::string>> environment = {};
 };
 
+/// What starts such a tallyd, its config in `directory`: for one that is not meant to become ready.
+Command tallyd_command(const TallydOptions& options, const TemporaryDirectory& directory);
+
 /// A tallyd on ports of its own, with `host=testhost` on every point.
 class Tallyd {
  public:
@@ -34,6 +39,14 @@ class Tallyd {
 
   std::uint16_t port() const { return port_; }        ///< 127.0.0.1
   std::uint16_t port_v6() const { return port_v6_; }  ///< ::1, 0 if the machine has none
+
+  /// What it listens on, in its own order and words: "udp 127.0.0.1:40001", "unix /run/t.sock".
+  std::vector<std::string> listeners() const;
+  /// The first of them that begins so. REQUIREs one.
+  std::string listener(std::string_view beginning) const;
+
+  /// Memory of its own that it touched (RssAnon), in bytes.
+  std::size_t memory_bytes() const;
 
   void signal(int number) { process_.signal(number); }
   void pause() { process_.pause(); }
@@ -47,7 +60,7 @@ class Tallyd {
   bool wait_for_log(std::string_view text) { return process_.wait_for_log(text, patience); }
 
  private:
-  std::uint16_t listening_port(std::string_view host) const;
+  std::uint16_t udp_port(std::string_view host) const;
 
   TemporaryDirectory directory_;
   Process process_;
@@ -78,6 +91,14 @@ double number_in(const Row& row, std::string_view column);
 double stored_sum(const Influxd& influxd, std::string_view measurement, std::string_view state = {},
                   std::string_view field = "count");
 
+/// The sum of `field` over all points of a measurement that have all these tags.
+double stored_sum_of(const Influxd& influxd, std::string_view measurement,
+                     const std::map<std::string, std::string>& tags,
+                     std::string_view field = "count");
+
+/// All series but those of tallyd's own that begin with "tallyd.".
+std::set<StoredSeries> stored_series(const Influxd& influxd);
+
 /// What a tallyd heard and lost from its start to its end, by its own series.
 struct Totals {
   std::uint64_t datagrams = 0;
@@ -92,6 +113,13 @@ void check_balances(const Influxd& influxd, const Totals& expected);
 
 /// How often `part` occurs in a log or an output.
 std::size_t occurrences(const std::string& text, std::string_view part);
+
+/// A sanitizer has memory of its own: what is measured then says nothing of tallyd's.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool is_sanitized = true;
+#else
+inline constexpr bool is_sanitized = false;
+#endif
 
 inline constexpr const char* database = "metric";
 
