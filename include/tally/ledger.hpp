@@ -58,7 +58,7 @@ struct Ledger {
   IngestCounts ingest;                    ///< over all listeners
   std::vector<IngestCounts> by_listener;  ///< in the order of the daemon's list
   std::uint64_t windows = 0;
-  std::uint64_t windows_late = 0;  ///< a worker did not answer in time; its table came later
+  std::uint64_t windows_late = 0;    ///< a worker did not answer in time; its table came later
   std::uint64_t windows_joined = 0;  ///< kept open past their end: older ones still waited
   std::uint64_t points_flushed = 0;
   std::uint64_t sets_estimated = 0;      ///< points of sets that were too large to be exact

@@ -431,8 +431,10 @@ void Daemon::log_refused() const {
   log_.info("SIGUSR1: {} lines refused since the start; the last {} of them:",
             with_commas(ledger_.ingest.refused()), refused_.size());
   for (const RefusedLine* line : refused_.lines()) {
+    std::string shown = with_caret(line->text, line->caret, 2);
+    shown.pop_back();  // the log ends the line
     log_.info("refused, {}, from {} on {}:\n{}", to_string(line->reason), to_string(line->peer),
-              listeners_[line->listener], with_caret(line->text, line->caret, 2));
+              listeners_[line->listener], shown);
   }
 }
 

@@ -57,8 +57,8 @@ class Framing {
   /// refused. REQUIRES: every verdict was `go_on`; nothing is fed any more.
   void finish(FramingSink& sink);
 
-  /// The stream was cut off, by a reset or by us: what is unfinished is refused as `truncated`, for a
-  /// number that was cut would be a wrong one. REQUIRES: as `finish`.
+  /// The stream was cut off, by a reset or by us: what is unfinished is refused as `truncated`, for
+  /// a number that was cut would be a wrong one. REQUIRES: as `finish`.
   void break_off(FramingSink& sink);
 
   /// A line that waits for its end; empty inside a frame, inside a line that is too long, and while

@@ -1,6 +1,6 @@
 // Any bytes as the datagrams of one window: the Ingestor, which knows what it has met before, makes
-// of them what its twin makes, which parses each line. The first byte chooses the rules (0xff: the default); a NUL parts
-// one datagram from the next. All are heard twice: new, and then known.
+// of them what its twin makes, which parses each line. The first byte chooses the rules (0xff: the
+// default); a NUL parts one datagram from the next. All are heard twice: new, and then known.
 
 #include <cstdio>
 #include <cstdlib>
