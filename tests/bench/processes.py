@@ -54,6 +54,14 @@ def udp_inodes(port):
     return {row[9] for row in rows if int(row[1].rpartition(":")[2], 16) == port}
 
 
+def link_of(path):
+    """Where a link leads; None if it has just gone, as descriptors of a running program do."""
+    try:
+        return os.readlink(path)
+    except FileNotFoundError:
+        return None
+
+
 def borrow_sockets(pid, port):
     """Our own descriptors of a child's sockets on a port: what the kernel says of them is exact, and costs
     the child nothing."""
@@ -61,7 +69,7 @@ def borrow_sockets(pid, port):
     pidfd = os.pidfd_open(pid)
     borrowed = []
     for name in os.listdir(f"/proc/{pid}/fd"):
-        if os.readlink(f"/proc/{pid}/fd/{name}") in wanted:
+        if link_of(f"/proc/{pid}/fd/{name}") in wanted:
             fd = ctypes.CDLL(None, use_errno=True).syscall(PIDFD_GETFD, pidfd, int(name), 0)
             if fd < 0:
                 raise BenchError(f"pidfd_getfd: {os.strerror(ctypes.get_errno())}")
