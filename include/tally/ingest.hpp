@@ -51,6 +51,9 @@ enum class Timing : std::uint8_t {
 Timing timing_of(std::int64_t time, WallTime now, WallTime opened,
                  std::chrono::milliseconds lateness);
 
+/// Why a sample was refused by the table; nothing if it was added.
+std::optional<Reason> reason_of(Added added);
+
 /// An event or a service check as it came: what it says is read again when it is written.
 struct HeardNotice {
   std::string line;
@@ -84,7 +87,7 @@ struct Gathered {
 /// holds scratch memory, so that a packet costs no allocation.
 ///
 /// Nearly all lines are simple (scan.hpp) and their series is known: these never meet the parser.
-/// The others go through `parse_datagram`, one by one and in their place, and what it makes of them
+/// The others go through `parse_line`, one by one and in their place, and what it makes of them
 /// is the rule for both.
 ///
 /// A sample with a time of its own (`|T`) that lies before the open window is a series of its own:

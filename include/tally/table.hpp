@@ -27,7 +27,7 @@ struct Counter {
 struct Gauge {
   double value = 0;  ///< the value if `is_set`, else the sum of deltas
   bool is_set = false;
-  Instant set_at{};  ///< when it was set, to 1 ms; decides between tables of several workers
+  Instant set_at{};  ///< when it was set; decides between tables of several workers
 };
 
 /// What a window knows of one series.
@@ -90,9 +90,9 @@ class Table {
   /// REQUIRES: `add_known` did not know it.
   Added add_plain(const Spelling& spelling, const Sample& sample, Instant now);
 
-  /// Makes a spelling known: it is the series of this sample, which was added just now. Does
-  /// nothing when there are as many spellings as series are allowed.
-  void learn(const Spelling& spelling, const Sample& sample, std::span<const Tag> tags);
+  /// Makes a spelling known that `add_known` did not know: it means the series that was added to
+  /// since then. Does nothing if there is none, or when there are many more spellings than series.
+  void learn(const Spelling& spelling);
 
   /// Adds all that `other` heard, as if every sample had come here: commutative, associative, an
   /// empty table is neutral. Of a gauge set in both the later one stays, and a set beats deltas.

@@ -33,13 +33,13 @@ std::string_view cut_tail(std::string_view& datagram) {
   return tail;
 }
 
+}  // namespace
+
 std::optional<Reason> reason_of(Added added) {
   if (added == Added::series_limit) return Reason::series_limit;
   if (added == Added::overflow) return Reason::overflow;
   return std::nullopt;
 }
-
-}  // namespace
 
 Timing timing_of(std::int64_t time, WallTime now, WallTime opened,
                  std::chrono::milliseconds lateness) {
@@ -96,8 +96,7 @@ void Ingestor::add_simple(const ScannedLine& line, const Spelling& spelling, con
   if (!added) {
     add_parsed(line.text, arrival, gathered);
     const bool is_taken = batch_.samples.size() == 1 && batch_.refused.empty();
-    if (is_taken && batch_.samples[0].time == 0)
-      gathered.table.learn(spelling, batch_.samples[0], batch_.tags_of(batch_.samples[0]));
+    if (is_taken && batch_.samples[0].time == 0) gathered.table.learn(spelling);
     return;
   }
   if (const auto reason = reason_of(*added)) {

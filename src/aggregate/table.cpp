@@ -510,11 +510,15 @@ struct Table::Impl {
            is_equal(own + name.size(), tags.data(), tags.size());
   }
 
+  static Added update(Cell& cell, const Sample& sample, Instant now) {
+    return add_to(cell, sample, now) ? Added::updated : Added::overflow;
+  }
+
   // Adds to the series, or makes it. Nothing is made if its first sample is refused.
   Added add(std::uint64_t hash, Kind kind, std::string_view name, const Sample& sample,
             Instant now) {
-    if (Cell* const known = find_series(hash, kind, name))
-      return add_to(*known, sample, now) ? Added::updated : Added::overflow;
+    last_added = number_of(hash, kind, name);
+    if (last_added != 0) return update(series[last_added - 1], sample, now);
     if (series.size() >= rules.series_max) return Added::series_limit;
     Cell first;
     first.kind = kind;
@@ -524,6 +528,7 @@ struct Table::Impl {
       return Added::overflow;
     }
     new_series(hash, kind, name, first);
+    last_added = static_cast<std::uint32_t>(series.size());
     return Added::created;
   }
   void new_series(std::uint64_t hash, Kind kind, std::string_view name, const Cell& state) {
@@ -551,7 +556,8 @@ struct Table::Impl {
   Buckets buckets;
   Cells<Cell> series;
   Cells<SpellingCell> spellings;
-  std::size_t released = 0;  // series whose memory was given back
+  std::uint32_t last_added = 0;  // number of the series that `learn` is about; 0: of none
+  std::size_t released = 0;      // series whose memory was given back
 };
 
 Table::Table(const TableRules& rules) : impl_(std::make_unique<Impl>(rules)) {}
@@ -586,35 +592,32 @@ void Table::go_on_with_lookup(Spelling& spelling) const {
 
 std::optional<Added> Table::add_known(const Spelling& spelling, const Sample& sample, Instant now) {
   Cell* const known = impl_->find_spelling(spelling);
-  if (known == nullptr) return std::nullopt;
-  return add_to(*known, sample, now) ? Added::updated : Added::overflow;
+  if (known == nullptr) {
+    impl_->last_added = 0;  // what `learn` may refer to comes now, if it comes
+    return std::nullopt;
+  }
+  return Impl::update(*known, sample, now);
 }
 
 Added Table::add_plain(const Spelling& spelling, const Sample& sample, Instant now) {
   const Added added = impl_->add(spelling.hash, spelling.kind, spelling.name, sample, now);
-  if (added == Added::created) {
-    impl_->series[impl_->series.size() - 1].is_spelling = true;
-  } else if (added == Added::updated) {
-    learn(spelling, sample, {});
-  }
+  learn(spelling);
   return added;
 }
 
-void Table::learn(const Spelling& spelling, const Sample& sample, std::span<const Tag> tags) {
+void Table::learn(const Spelling& spelling) {
   Impl& impl = *impl_;
-  const std::string_view name =
-      impl.keys.build(sample.kind, sample.name, tags, sample.time).substr(1);
-  const std::uint32_t number = impl.number_of(impl.hash_of(sample.kind, name), sample.kind, name);
-  if (number == 0) return;
-  if (spelling.tags.empty() && name == spelling.name) {
-    impl.series[number - 1].is_spelling = true;
+  if (impl.last_added == 0) return;
+  Cell& series = impl.series[impl.last_added - 1];
+  if (spelling.tags.empty() && Impl::is_named(series, spelling.kind, spelling.name)) {
+    series.is_spelling = true;
     return;
   }
-  const std::size_t size = spelling.name.size() + spelling.tags.size();
   const bool is_full = impl.spellings.size() >= impl.series.size() + spellings_beside_series;
+  const std::size_t size = spelling.name.size() + spelling.tags.size();
   if (is_full || size > spelling_bytes_max) return;
   SpellingCell& cell = impl.spellings.add();
-  cell.series = number - 1;
+  cell.series = impl.last_added - 1;
   cell.kind = spelling.kind;
   cell.size = static_cast<std::uint16_t>(size);
   cell.name_size = static_cast<std::uint16_t>(spelling.name.size());
@@ -669,6 +672,7 @@ void Table::release_first(std::size_t count) {
 void Table::clear() {
   impl_->free_states();
   impl_->released = 0;
+  impl_->last_added = 0;
   impl_->buckets.clear();
   impl_->series.clear();
   impl_->spellings.clear();

@@ -275,10 +275,7 @@ std::optional<Reason> Explainer::add_sample(const Sample& sample) {
   if (placed.time != 0 &&
       timing_of(placed.time, now_, opened_, config_.limits.lateness) != Timing::late)
     placed.time = 0;
-  const Added added = table_.add(placed, batch_.tags_of(sample), Instant{});
-  if (added == Added::series_limit) return Reason::series_limit;
-  if (added == Added::overflow) return Reason::overflow;
-  return std::nullopt;
+  return reason_of(table_.add(placed, batch_.tags_of(sample), Instant{}));
 }
 
 bool Explainer::is_ignored(std::int64_t time) const {

@@ -12,6 +12,7 @@
 #include "clean.hpp"
 #include "notice.hpp"
 #include "tally/text.hpp"
+#include "words.hpp"
 
 namespace tally {
 namespace {
@@ -25,16 +26,6 @@ using Outcome = std::optional<Fault>;  // none: fine
 
 constexpr bool is_digit(char c) {
   return c >= '0' && c <= '9';
-}
-
-std::optional<Kind> kind_of(std::string_view type) {
-  if (type == "c") return Kind::counter;
-  if (type == "ms") return Kind::timer;
-  if (type == "g") return Kind::gauge;
-  if (type == "s") return Kind::set;
-  if (type == "h") return Kind::histogram;
-  if (type == "d") return Kind::distribution;
-  return std::nullopt;
 }
 
 // Cuts text at a separator, one piece a call; "a||b" has three pieces, "" has one.
@@ -287,9 +278,8 @@ class LineParser {
   Outcome parse_dogstatsd_field(std::string_view field) {
     if (field.front() == '#') return parse_tags(field.substr(1), ',', ':');
     if (field.front() == 'T') return parse_time(field.substr(1));
-    const bool is_known = field.starts_with("c:") || field.starts_with("e:") ||
-                          field.starts_with("card:") ||
-                          field == ":";  // what datadog's clients leave of an empty list
+    const bool is_known =
+        is_silent_field(field) || field == ":";  // what datadog's clients leave of an empty list
     if (!is_known) ++batch_.fields_skipped;
     return std::nullopt;
   }

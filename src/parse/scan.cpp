@@ -8,7 +8,10 @@
 #include <array>
 #include <bit>
 #include <cstring>
+#include <optional>
 #include <utility>
+
+#include "words.hpp"
 
 #if defined(__x86_64__) && !defined(TALLY_NO_SIMD)
 #include <immintrin.h>
@@ -91,63 +94,12 @@ FindDelimiters fastest() {
 }
 #endif
 
-constexpr std::array<double, 16> powers_of_ten = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                                  1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
-
-// Up to 15 digits by integers, as `parse_number` does; all else is left to it.
 bool read_number(std::string_view text, double& value) {
-  const char* at = text.data();
-  const char* const end = at + text.size();
-  const bool is_negative = at != end && *at == '-';
-  at += is_negative;
-  if (at == end || end - at > 15) return parse_number(text, value);
-  std::uint64_t number = 0;
-  const auto read_digits = [&] {
-    for (; at != end; ++at) {
-      const auto digit = static_cast<unsigned>(static_cast<unsigned char>(*at)) - '0';
-      if (digit > 9) return;
-      number = number * 10 + digit;
-    }
-  };
-  read_digits();
-  double magnitude = static_cast<double>(number);
-  if (at != end) {
-    if (*at != '.' || text.size() < 2) return parse_number(text, value);
-    const char* const fraction = ++at;
-    read_digits();
-    if (at != end || end - fraction == 0) return parse_number(text, value);
-    magnitude =
-        static_cast<double>(number) / powers_of_ten[static_cast<std::size_t>(end - fraction)];
-  }
-  value = is_negative ? -magnitude : magnitude;
+  const bool is_negative = text.starts_with('-');
+  if (!parse_short_decimal(text.substr(is_negative ? 1 : 0), value))
+    return parse_number(text, value);
+  if (is_negative) value = -value;
   return true;
-}
-
-bool read_kind(std::string_view type, Kind& kind) {
-  if (type.size() == 2 && type[0] == 'm' && type[1] == 's') {
-    kind = Kind::timer;
-    return true;
-  }
-  if (type.size() != 1) return false;
-  switch (type[0]) {
-    case 'c':
-      kind = Kind::counter;
-      return true;
-    case 'g':
-      kind = Kind::gauge;
-      return true;
-    case 's':
-      kind = Kind::set;
-      return true;
-    case 'h':
-      kind = Kind::histogram;
-      return true;
-    case 'd':
-      kind = Kind::distribution;
-      return true;
-    default:
-      return false;
-  }
 }
 
 // What a plain name may be made of: printable ASCII but for '\', and for what opens tags.
@@ -251,7 +203,9 @@ bool Scanner::read(ScannedLine& line) {
   line.text = {begin, end};
 
   Sample& sample = line.sample;
-  if (!read_kind({pipe + 1, std::min(type_end, end)}, sample.kind)) return false;
+  const std::optional<Kind> kind = kind_of({pipe + 1, std::min(type_end, end)});
+  if (!kind) return false;
+  sample.kind = *kind;
   const std::string_view value{colon + 1, pipe};
   if (sample.kind == Kind::set) {
     sample.member = value;
@@ -298,12 +252,8 @@ bool Scanner::read_field(ScannedLine& line, std::string_view field) {
       sample.rate = rate;
       return true;
     }
-    case 'c':
-      return has_tags_ && (field.starts_with("c:") || field.starts_with("card:"));
-    case 'e':
-      return has_tags_ && field.starts_with("e:");
     default:
-      return false;
+      return has_tags_ && is_silent_field(field);
   }
 }
 

@@ -148,11 +148,8 @@ Framing::Verdict Framing::take_frames(std::string_view piece, FramingSink& sink)
 }
 
 void Framing::finish(FramingSink& sink) {
-  if (mode_ != Mode::frames) {
-    release_held(sink);
-  } else if (frame_bytes_ || !held_.empty()) {
-    sink.on_refused(Reason::truncated, beginning(held_));
-  }
+  if (mode_ != Mode::frames) release_held(sink);
+  break_off(sink);
 }
 
 void Framing::break_off(FramingSink& sink) {

@@ -1,0 +1,69 @@
+#pragma once
+// The words of a line that both readers know: the parser, which reads every form, and the scanner,
+// which reads the simple ones.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "tally/sample.hpp"
+
+namespace tally {
+
+/// What a type stands for; nothing if it is none. Case matters.
+inline std::optional<Kind> kind_of(std::string_view type) {
+  if (type.size() == 2 && type[0] == 'm' && type[1] == 's') return Kind::timer;
+  if (type.size() != 1) return std::nullopt;
+  switch (type[0]) {
+    case 'c':
+      return Kind::counter;
+    case 'g':
+      return Kind::gauge;
+    case 's':
+      return Kind::set;
+    case 'h':
+      return Kind::histogram;
+    case 'd':
+      return Kind::distribution;
+    default:
+      return std::nullopt;
+  }
+}
+
+/// Whether a field is one that DogStatsD defines and that means nothing here: container id,
+/// external data, cardinality.
+inline bool is_silent_field(std::string_view field) {
+  return field.starts_with("c:") || field.starts_with("e:") || field.starts_with("card:");
+}
+
+inline constexpr std::array<double, 16> powers_of_ten = {
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+
+/// Reads digits with at most one point, 1 to 15 bytes in all. Refuses anything else, good numbers
+/// too: `parse_number` reads those. Inline, for nearly all values of nearly all lines end here.
+inline bool parse_short_decimal(std::string_view text, double& value) {
+  if (text.empty() || text.size() > 15) return false;
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  std::uint64_t mantissa = 0;
+  const auto read_digits = [&] {
+    for (; at != end; ++at) {
+      const auto digit = static_cast<unsigned>(static_cast<unsigned char>(*at)) - '0';
+      if (digit > 9) return;
+      mantissa = mantissa * 10 + digit;
+    }
+  };
+  read_digits();
+  value = static_cast<double>(mantissa);
+  if (at == end) return true;
+  if (*at != '.' || text.size() == 1) return false;
+  const char* const fraction = ++at;
+  read_digits();
+  if (at != end) return false;
+  value = static_cast<double>(mantissa) / powers_of_ten[static_cast<std::size_t>(end - fraction)];
+  return true;
+}
+
+}  // namespace tally
