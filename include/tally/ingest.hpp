@@ -118,16 +118,14 @@ class Ingestor {
   // has come, few enough to stay in the nearest cache.
   static constexpr std::size_t lines_at_once = 64;
 
-  void look_up(std::size_t count, const Table& table);
-  void add_simple(const ScannedLine& line, const Spelling& spelling, const Arrival& arrival,
-                  Gathered& gathered);
+  void add_other(const ScannedLine& line, const Arrival& arrival, Gathered& gathered);
+  void add_simple(const ScannedLine& line, const Arrival& arrival, Gathered& gathered);
   void add_parsed(std::string_view text, const Arrival& arrival, Gathered& gathered);
   std::optional<Reason> add_line(const Line& line, const Arrival& arrival, Gathered& gathered);
 
   const IngestRules& rules_;
   Scanner scanner_;
   std::array<ScannedLine, lines_at_once> lines_{};
-  std::array<Spelling, lines_at_once> spellings_{};
   std::uint64_t simple_taken_ = 0;  // of the text; counted at its end
   Batch batch_;
 };

@@ -19,13 +19,31 @@ namespace tally {
 ///     name:value|type      and perhaps |@rate, |#tags and fields that mean nothing here
 ///
 /// with a good value, type and rate. Name and tags are cut out, not checked: the table knows those
-/// that were checked before. Views point into the text.
-struct ScannedLine {
-  std::string_view text;
+/// that were checked before. It points into the text.
+///
+/// One cache line, and what a table needs while it looks the series up stands in it too: so a batch
+/// of lines goes through all stages without being copied.
+struct alignas(64) ScannedLine {
+  const char* begin;
+  std::uint32_t size;
+  std::uint32_t name_size;   ///< from the line's begin on; 0 if the line is not simple
+  std::uint32_t value_size;  ///< behind the name and ':'
+  std::uint32_t tags_at;     ///< from the line's begin; 0 without tags
+  std::uint32_t tags_size;   ///< of what stands behind `|#`
   bool is_simple;
-  Sample sample;          ///< if simple: kind, name, value or member, rate, is_delta
-  std::string_view tags;  ///< if simple: what stands behind `|#`
+  Kind kind;
+  bool is_delta;  ///< a gauge that is moved
+  double value;   ///< unused by a set
+  double rate;
+  std::uint64_t hash;       ///< the table's
+  std::uint32_t candidate;  ///< the table's
+
+  std::string_view text() const { return {begin, size}; }
+  std::string_view name() const { return {begin, name_size}; }
+  std::string_view member() const { return {begin + name_size + 1, value_size}; }
+  std::string_view tags() const { return {begin + tags_at, tags_size}; }
 };
+static_assert(sizeof(ScannedLine) == 64);
 
 /// Bytes behind a text that has padding.
 inline constexpr std::size_t padding_bytes = 64;
@@ -48,6 +66,8 @@ class Scanner {
   std::size_t next(std::span<ScannedLine> lines);
 
  private:
+  std::size_t read_short(std::span<ScannedLine> lines);
+  const std::uint32_t* end_of_tags(const std::uint32_t* place) const;
   bool read(ScannedLine& line);
   bool read_fields(ScannedLine& line, std::size_t at);
   bool read_field(ScannedLine& line, std::string_view field);
@@ -59,10 +79,12 @@ class Scanner {
   const bool has_tags_;    // [dialects] dogstatsd
   const bool signs_move_;  // a gauge with a sign is a delta
   std::string_view text_;
-  std::unique_ptr<std::uint32_t[]> delimiters_;  // places of '\n', ':' and '|'; last the text's end
+  // Places of '\n', ':' and '|'; behind them, three times, the text's end.
+  std::unique_ptr<std::uint32_t[]> delimiters_;
   std::size_t capacity_ = 0;
-  std::size_t at_ = 0;     // in delimiters_
-  std::size_t begin_ = 0;  // of the next line
+  std::size_t at_ = 0;        // in delimiters_
+  std::size_t begin_ = 0;     // of the next line
+  std::size_t readable_ = 0;  // bytes from the text's begin
 };
 
 }  // namespace tally

@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string_view>
 #include <variant>
@@ -12,6 +11,7 @@
 #include "tally/distribution.hpp"
 #include "tally/member_set.hpp"
 #include "tally/sample.hpp"
+#include "tally/scan.hpp"
 #include "tally/series.hpp"
 #include "tally/time.hpp"
 
@@ -49,22 +49,12 @@ struct TableRules {
   std::vector<StaticTag> static_tags;
 };
 
-/// A series as a line spells it, before its name and tags were looked at. Many spellings can be one
-/// series: `a:1|c|#x:1,y:2` and `a:1|c|#y:2,x:1`.
-struct Spelling {
-  Kind kind;
-  std::string_view name;
-  std::string_view tags;        ///< what stands behind `|#`
-  std::uint64_t hash = 0;       ///< the table's, by `begin_lookup`
-  std::uint32_t candidate = 0;  ///< the table's, by `go_on_with_lookup`
-};
-
 /// Samples by series. `add` is O(1) whatever the sample's rate.
 ///
 /// There are two ways in. `add` takes a parsed sample, builds the key of its series and looks it
-/// up. `add_known` looks a spelling up that was parsed before in this window, and so saves parsing
-/// and building; a caller with many lines takes each step for all of them first, so that a table of
-/// a million series costs its cache misses side by side.
+/// up. `add_known` takes scanned lines whose spelling (kind, name and tags as they are written) was
+/// parsed before in this window, and so saves parsing and building. Many spellings can be one
+/// series: `a:1|c|#x:1,y:2` and `a:1|c|#y:2,x:1`.
 class Table {
  public:
   /// `rules` must outlive the table.
@@ -78,21 +68,23 @@ class Table {
   /// REQUIRES: the sample is no event and no service check.
   Added add(const Sample& sample, std::span<const Tag> tags, Instant now);
 
-  /// Two steps ahead of `add_known`: each asks the memory for what the next will read.
-  void begin_lookup(Spelling& spelling) const;
-  void go_on_with_lookup(Spelling& spelling) const;
+  /// Asks the memory for all that adding these lines will read, so that a table of a million series
+  /// costs its cache misses side by side.
+  void look_up(std::span<ScannedLine> lines) const;
 
-  /// Adds a sample's value (its name and tags are not read) to the series of a spelling that went
-  /// through both steps. None if it is not known.
-  std::optional<Added> add_known(const Spelling& spelling, const Sample& sample, Instant now);
+  /// Adds lines from the first on to their series, up to one that is not simple, whose spelling is
+  /// not known or whose value would overflow the sum: these go the general way. Returns how many
+  /// were added. REQUIRES: all went through `look_up`.
+  std::size_t add_known(std::span<const ScannedLine> lines, Instant now);
 
-  /// As `add` for a spelling without tags whose name `is_plain_name`, and which is then known.
-  /// REQUIRES: `add_known` did not know it.
-  Added add_plain(const Spelling& spelling, const Sample& sample, Instant now);
+  /// As `add` for a simple line without tags whose name `is_plain_name`. Its spelling is then
+  /// known. REQUIRES: it went through `look_up`.
+  Added add_plain(const ScannedLine& line, Instant now);
 
-  /// Makes a spelling known that `add_known` did not know: it means the series that was added to
-  /// since then. Does nothing if there is none, or when there are many more spellings than series.
-  void learn(const Spelling& spelling);
+  /// Makes a line's spelling known: it means the series that was added to since `add_known` gave
+  /// up. Does nothing if there is none, or when there are many more spellings than series.
+  /// REQUIRES: it went through `look_up`.
+  void learn(const ScannedLine& line);
 
   /// Adds all that `other` heard, as if every sample had come here: commutative, associative, an
   /// empty table is neutral. Of a gauge set in both the later one stays, and a set beats deltas.

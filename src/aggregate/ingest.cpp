@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 #include <optional>
+#include <span>
 #include <utility>
 
 namespace tally {
@@ -56,13 +57,13 @@ Timing timing_of(std::int64_t time, WallTime now, WallTime opened,
 void Ingestor::add(std::string_view text, const Arrival& arrival, Gathered& gathered) {
   scanner_.start(text, arrival.has_padding);
   while (const std::size_t count = scanner_.next(lines_)) {
-    look_up(count, gathered.table);
+    const std::span lines(lines_.data(), count);
+    gathered.table.look_up(lines);
     for (std::size_t i = 0; i < count; ++i) {
-      if (lines_[i].is_simple) {
-        add_simple(lines_[i], spellings_[i], arrival, gathered);
-      } else {
-        add_parsed(lines_[i].text, arrival, gathered);
-      }
+      const std::size_t known = gathered.table.add_known(lines.subspan(i), arrival.now);
+      simple_taken_ += known;
+      i += known;
+      if (i < count) add_other(lines[i], arrival, gathered);
     }
   }
   IngestCounts& counts = gathered.counts[arrival.listener];
@@ -72,37 +73,20 @@ void Ingestor::add(std::string_view text, const Arrival& arrival, Gathered& gath
   simple_taken_ = 0;
 }
 
-// Two turns, so that all slots are under way before the first is needed, and then all series.
-void Ingestor::look_up(std::size_t count, const Table& table) {
-  for (std::size_t i = 0; i < count; ++i) {
-    const ScannedLine& line = lines_[i];
-    if (!line.is_simple) continue;
-    spellings_[i].kind = line.sample.kind;
-    spellings_[i].name = line.sample.name;
-    spellings_[i].tags = line.tags;
-    table.begin_lookup(spellings_[i]);
-  }
-  for (std::size_t i = 0; i < count; ++i) {
-    if (lines_[i].is_simple) table.go_on_with_lookup(spellings_[i]);
-  }
+// One that is not known by its spelling, or cannot be added.
+void Ingestor::add_other(const ScannedLine& line, const Arrival& arrival, Gathered& gathered) {
+  if (!line.is_simple) return add_parsed(line.text(), arrival, gathered);
+  if (line.tags_size == 0 && is_plain_name(line.name(), rules_.parse))
+    return add_simple(line, arrival, gathered);
+  add_parsed(line.text(), arrival, gathered);
+  const bool is_taken = batch_.samples.size() == 1 && batch_.refused.empty();
+  if (is_taken && batch_.samples[0].time == 0) gathered.table.learn(line);
 }
 
-void Ingestor::add_simple(const ScannedLine& line, const Spelling& spelling, const Arrival& arrival,
-                          Gathered& gathered) {
-  const Sample& sample = line.sample;
-  std::optional<Added> added = gathered.table.add_known(spelling, sample, arrival.now);
-  if (!added && line.tags.empty() && is_plain_name(sample.name, rules_.parse))
-    added = gathered.table.add_plain(spelling, sample, arrival.now);
-  if (!added) {
-    add_parsed(line.text, arrival, gathered);
-    const bool is_taken = batch_.samples.size() == 1 && batch_.refused.empty();
-    if (is_taken && batch_.samples[0].time == 0) gathered.table.learn(spelling);
-    return;
-  }
-  if (const auto reason = reason_of(*added)) {
+void Ingestor::add_simple(const ScannedLine& line, const Arrival& arrival, Gathered& gathered) {
+  if (const auto reason = reason_of(gathered.table.add_plain(line, arrival.now))) {
     ++gathered.counts[arrival.listener].lines;
-    count_refused({*reason, 0, line.text}, arrival, gathered);
-    return;
+    return count_refused({*reason, 0, line.text()}, arrival, gathered);
   }
   ++simple_taken_;
 }

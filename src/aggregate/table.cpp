@@ -1,6 +1,6 @@
 // The hot half of aggregation. A slot is 8 bytes: 32 bits of hash and the number of a cell; a cell
 // is one cache line that holds a series' state and, if it is short, its key. So a sample of a known
-// series costs two cache lines, both asked for long before they are read (prefetch_*), no
+// series costs two cache lines, both asked for long before they are read (look_up), no
 // allocation and no look at the key but one comparison.
 //
 //     slots   [hash|cell] [hash|cell] ....       eight to a cache line, at most 3/4 full
@@ -79,7 +79,7 @@ class NameHash {
  public:
   explicit NameHash(std::uint64_t seed) : first_(spread(seed)), second_(spread(first_)) {}
 
-  std::uint64_t operator()(std::string_view name, std::uint64_t salt) const {
+  [[gnu::always_inline]] std::uint64_t operator()(std::string_view name, std::uint64_t salt) const {
     const char* const at = name.data();
     const std::size_t size = name.size();
     std::uint64_t state = second_ + salt;
@@ -117,7 +117,7 @@ class NameHash {
 
 // memcmp as it is called costs more than it compares. Sixteen bytes at a time, the last sixteen
 // overlapping those before: names of 16 to 32 bytes, which most are, meet no loop.
-bool is_equal(const char* a, const char* b, std::size_t size) {
+[[gnu::always_inline]] inline bool is_equal(const char* a, const char* b, std::size_t size) {
   const auto differ = [a, b](std::size_t at) {
     return (word(a + at) ^ word(b + at)) | (word(a + at + 8) ^ word(b + at + 8));
   };
@@ -190,9 +190,12 @@ class Cells {
  public:
   static constexpr std::size_t chunk_cells = 4096;  // 256 KiB of series
 
-  Any& operator[](std::size_t at) { return chunks_[at / chunk_cells][at % chunk_cells]; }
+  // Without the library's checks, which are a tenth of what a sample costs. REQUIRES: at < size().
+  Any& operator[](std::size_t at) {
+    return chunks_.data()[at / chunk_cells].get()[at % chunk_cells];
+  }
   const Any& operator[](std::size_t at) const {
-    return chunks_[at / chunk_cells][at % chunk_cells];
+    return chunks_.data()[at / chunk_cells].get()[at % chunk_cells];
   }
   Any& add() {
     if (size_ == chunks_.size() * chunk_cells)
@@ -336,39 +339,55 @@ class Buckets {
   std::size_t used_ = 0;  // slots
 };
 
-// One function a kind: adds a sample; false if a sum would overflow.
-bool add_to_counter(Cell& cell, const Sample& sample) {
+// What a line or a sample adds to its series.
+struct Heard {
+  double value;
+  double rate;
+  bool is_delta;
+  std::string_view member;
+};
+
+// One function a kind: adds what was heard; false if a sum would overflow.
+[[gnu::always_inline]] inline bool add_to_counter(Cell& cell, const Heard& heard) {
   // Most are not sampled, and a division takes as long as all the rest.
-  const double value = sample.rate == 1 ? sample.value : sample.value / sample.rate;
+  const double value = heard.rate == 1 ? heard.value : heard.value / heard.rate;
   const double sum = cell.state.number + value;
   if (!std::isfinite(sum)) return false;
   cell.state.number = sum;
   return true;
 }
 
-bool add_to_gauge(Cell& cell, const Sample& sample, Instant now) {
-  const double value = sample.is_delta ? cell.state.number + sample.value : sample.value;
+bool add_to_gauge(Cell& cell, const Heard& heard, Instant now) {
+  const double value = heard.is_delta ? cell.state.number + heard.value : heard.value;
   if (!std::isfinite(value)) return false;
   cell.state.number = value;
-  if (!sample.is_delta) {
+  if (!heard.is_delta) {
     cell.is_set = true;
     cell.set_at = now;
   }
   return true;
 }
 
-bool add_to(Cell& cell, const Sample& sample, Instant now) {
+[[gnu::always_inline]] inline bool add_to(Cell& cell, const Heard& heard, Instant now) {
   switch (cell.kind) {
     case Kind::counter:
-      return add_to_counter(cell, sample);
+      return add_to_counter(cell, heard);
     case Kind::gauge:
-      return add_to_gauge(cell, sample, now);
+      return add_to_gauge(cell, heard, now);
     case Kind::set:
-      cell.state.members->add(sample.member);
+      cell.state.members->add(heard.member);
       return true;
     default:
-      return cell.state.values->add(sample.value, 1 / sample.rate);
+      return cell.state.values->add(heard.value, 1 / heard.rate);
   }
+}
+
+Heard heard_of(const Sample& sample) {
+  return {sample.value, sample.rate, sample.is_delta, sample.member};
+}
+
+Heard heard_of(const ScannedLine& line) {
+  return {line.value, line.rate, line.is_delta, line.member()};
 }
 
 void make_state(Cell& cell, const TableRules& rules) {
@@ -465,6 +484,19 @@ struct Table::Impl {
       if (!bucket.is_full()) return 0;
     }
   }
+  // The number in the first slot with this hash; 0 if the first bucket has none.
+  std::uint32_t candidate(std::uint64_t hash) const {
+    const Bucket& bucket = buckets[buckets.first(hash)];
+    const unsigned equal = bucket.equal(static_cast<std::uint32_t>(hash));
+    return equal == 0 ? 0 : bucket.cell[std::countr_zero(equal)];
+  }
+  void prefetch(std::uint32_t number) const {
+    if (number == 0) return;
+    if (!is_spelling(number)) return __builtin_prefetch(&series[number - 1], 1);
+    const SpellingCell& cell = spelling_of(number);
+    __builtin_prefetch(&cell);
+    __builtin_prefetch(reinterpret_cast<const char*>(&cell) + 64);
+  }
   static bool is_spelling(std::uint32_t number) { return (number & spelling_bit) != 0; }
   const SpellingCell& spelling_of(std::uint32_t number) const {
     return spellings[(number & ~spelling_bit) - 1];
@@ -485,45 +517,43 @@ struct Table::Impl {
     return number == 0 ? nullptr : &series[number - 1];
   }
 
-  bool is_meant(std::uint32_t candidate, const Spelling& spelling) const {
-    if (is_spelling(candidate)) return is_spelled(spelling_of(candidate), spelling);
-    const Cell& cell = series[candidate - 1];
-    return cell.is_spelling && spelling.tags.empty() &&
-           is_named(cell, spelling.kind, spelling.name);
+  bool is_meant(std::uint32_t number, const ScannedLine& line) const {
+    if (is_spelling(number)) return is_spelled(spelling_of(number), line);
+    const Cell& cell = series[number - 1];
+    return cell.is_spelling && line.tags_size == 0 && is_named(cell, line.kind, line.name());
   }
   // The candidate is right but for one time in four billion, and for a spelling that was not known
-  // when it was looked for.
-  Cell* find_spelling(const Spelling& spelling) {
-    std::uint32_t number = spelling.candidate;
-    if (number == 0 || !is_meant(number, spelling))
-      number = find(spelling.hash, [&](std::uint32_t other) { return is_meant(other, spelling); });
+  // when it was looked for. One that is not simple has no name, and no series is without.
+  Cell* find_spelling(const ScannedLine& line) {
+    std::uint32_t number = line.candidate;
+    if (number == 0 || !is_meant(number, line)) [[unlikely]]
+      number = find(line.hash, [&](std::uint32_t other) { return is_meant(other, line); });
     if (number == 0) return nullptr;
     return &series[is_spelling(number) ? spelling_of(number).series : number - 1];
   }
-  static bool is_spelled(const SpellingCell& cell, const Spelling& spelling) {
-    const std::string_view name = spelling.name, tags = spelling.tags;
+  static bool is_spelled(const SpellingCell& cell, const ScannedLine& line) {
+    const std::string_view name = line.name(), tags = line.tags();
     if (cell.size != name.size() + tags.size() || cell.name_size != name.size() ||
-        cell.kind != spelling.kind)
+        cell.kind != line.kind)
       return false;
     const char* const own = cell.key.data(cell.size);
     return is_equal(own, name.data(), name.size()) &&
            is_equal(own + name.size(), tags.data(), tags.size());
   }
 
-  static Added update(Cell& cell, const Sample& sample, Instant now) {
-    return add_to(cell, sample, now) ? Added::updated : Added::overflow;
+  static Added update(Cell& cell, const Heard& heard, Instant now) {
+    return add_to(cell, heard, now) ? Added::updated : Added::overflow;
   }
 
   // Adds to the series, or makes it. Nothing is made if its first sample is refused.
-  Added add(std::uint64_t hash, Kind kind, std::string_view name, const Sample& sample,
-            Instant now) {
+  Added add(std::uint64_t hash, Kind kind, std::string_view name, const Heard& heard, Instant now) {
     last_added = number_of(hash, kind, name);
-    if (last_added != 0) return update(series[last_added - 1], sample, now);
+    if (last_added != 0) return update(series[last_added - 1], heard, now);
     if (series.size() >= rules.series_max) return Added::series_limit;
     Cell first;
     first.kind = kind;
     make_state(first, rules);
-    if (!add_to(first, sample, now)) {
+    if (!add_to(first, heard, now)) {
       free_state(first);
       return Added::overflow;
     }
@@ -569,63 +599,63 @@ Added Table::add(const Sample& sample, std::span<const Tag> tags, Instant now) {
   assert(!is_notice(sample.kind));
   const std::string_view name =
       impl_->keys.build(sample.kind, sample.name, tags, sample.time).substr(1);
-  return impl_->add(impl_->hash_of(sample.kind, name), sample.kind, name, sample, now);
+  return impl_->add(impl_->hash_of(sample.kind, name), sample.kind, name, heard_of(sample), now);
 }
 
-void Table::begin_lookup(Spelling& spelling) const {
-  const std::uint64_t hash = impl_->hash_of(spelling.kind, spelling.name);
-  spelling.hash = spelling.tags.empty() ? hash : impl_->name_hash(spelling.tags, hash);
-  __builtin_prefetch(&impl_->buckets[impl_->buckets.first(spelling.hash)]);
-}
-
-void Table::go_on_with_lookup(Spelling& spelling) const {
-  const Bucket& bucket = impl_->buckets[impl_->buckets.first(spelling.hash)];
-  const unsigned equal = bucket.equal(static_cast<std::uint32_t>(spelling.hash));
-  spelling.candidate = equal == 0 ? 0 : bucket.cell[std::countr_zero(equal)];
-  if (spelling.candidate == 0) return;
-  if (!Impl::is_spelling(spelling.candidate))
-    return __builtin_prefetch(&impl_->series[spelling.candidate - 1], 1);
-  const SpellingCell& cell = impl_->spelling_of(spelling.candidate);
-  __builtin_prefetch(&cell);
-  __builtin_prefetch(reinterpret_cast<const char*>(&cell) + 64);
-}
-
-std::optional<Added> Table::add_known(const Spelling& spelling, const Sample& sample, Instant now) {
-  Cell* const known = impl_->find_spelling(spelling);
-  if (known == nullptr) {
-    impl_->last_added = 0;  // what `learn` may refer to comes now, if it comes
-    return std::nullopt;
+// Two turns, so that all slots are under way before the first is needed, and then all series.
+void Table::look_up(std::span<ScannedLine> lines) const {
+  const Impl& impl = *impl_;
+  for (ScannedLine& line : lines) {
+    const std::uint64_t hash = impl.hash_of(line.kind, line.name());
+    line.hash = line.tags_size == 0 ? hash : impl.name_hash(line.tags(), hash);
+    __builtin_prefetch(&impl.buckets[impl.buckets.first(line.hash)]);
   }
-  return Impl::update(*known, sample, now);
+  for (ScannedLine& line : lines) {
+    line.candidate = impl.candidate(line.hash);
+    impl.prefetch(line.candidate);
+  }
 }
 
-Added Table::add_plain(const Spelling& spelling, const Sample& sample, Instant now) {
-  const Added added = impl_->add(spelling.hash, spelling.kind, spelling.name, sample, now);
-  learn(spelling);
+std::size_t Table::add_known(std::span<const ScannedLine> lines, Instant now) {
+  std::size_t added = 0;
+  for (const ScannedLine& line : lines) {
+    Cell* const known = impl_->find_spelling(line);
+    if (known == nullptr || !add_to(*known, heard_of(line), now)) {
+      impl_->last_added = 0;  // what `learn` may refer to comes now, if it comes
+      break;
+    }
+    ++added;
+  }
   return added;
 }
 
-void Table::learn(const Spelling& spelling) {
+Added Table::add_plain(const ScannedLine& line, Instant now) {
+  const Added added = impl_->add(line.hash, line.kind, line.name(), heard_of(line), now);
+  learn(line);
+  return added;
+}
+
+void Table::learn(const ScannedLine& line) {
   Impl& impl = *impl_;
   if (impl.last_added == 0) return;
   Cell& series = impl.series[impl.last_added - 1];
-  if (spelling.tags.empty() && Impl::is_named(series, spelling.kind, spelling.name)) {
+  if (line.tags_size == 0 && Impl::is_named(series, line.kind, line.name())) {
     series.is_spelling = true;
     return;
   }
   const bool is_full = impl.spellings.size() >= impl.series.size() + spellings_beside_series;
-  const std::size_t size = spelling.name.size() + spelling.tags.size();
+  const std::string_view name = line.name(), tags = line.tags();
+  const std::size_t size = name.size() + tags.size();
   if (is_full || size > spelling_bytes_max) return;
   SpellingCell& cell = impl.spellings.add();
   cell.series = impl.last_added - 1;
-  cell.kind = spelling.kind;
+  cell.kind = line.kind;
   cell.size = static_cast<std::uint16_t>(size);
-  cell.name_size = static_cast<std::uint16_t>(spelling.name.size());
+  cell.name_size = static_cast<std::uint16_t>(name.size());
   char* const key = cell.key.make(size, impl.store);
-  spelling.name.copy(key, spelling.name.size());
-  spelling.tags.copy(key + spelling.name.size(), spelling.tags.size());
-  impl.buckets.insert(spelling.hash,
-                      static_cast<std::uint32_t>(impl.spellings.size()) | spelling_bit);
+  name.copy(key, name.size());
+  tags.copy(key + name.size(), tags.size());
+  impl.buckets.insert(line.hash, static_cast<std::uint32_t>(impl.spellings.size()) | spelling_bit);
 }
 
 void Table::merge(Table&& other) {
