@@ -26,7 +26,7 @@ layers=(
   "src/uv/.*                        $std|$own|\"uv/.*\"|<uv\.h>"
   "src/receive/.*                   $shell|\"receive/.*\""
   "src/deliver/http\..*             $shell|\"deliver/.*\"|<curl/curl\.h>"
-  "src/deliver/gzip\..*             $shell|\"deliver/.*\"|<zlib\.h>"
+  "src/deliver/gzip\..*             $shell|\"deliver/.*\"|<libdeflate\.h>"
   "src/deliver/.*                   $shell|\"deliver/.*\""
   "src/watch/.*server\..*           $shell|\"watch/.*\"|<microhttpd\.h>"
   "src/watch/.*                     $shell|\"watch/.*\""
@@ -131,7 +131,7 @@ src/deliver/outbox.cpp~#include "uv/handles.hpp"~bad
 src/deliver/verdict.cpp~#include <curl/curl.h>~bad
 src/deliver/http.cpp~#include <curl/curl.h>~good
 src/deliver/influx_writer.cpp~#include <curl/curl.h>~bad
-src/deliver/gzip.cpp~#include <zlib.h>~good
+src/deliver/gzip.cpp~#include <libdeflate.h>~good
 src/receive/worker.cpp~#include "daemon/daemon.hpp"~bad
 src/receive/worker.cpp~#include "uv/mailbox.hpp"~good
 src/receive/worker.cpp~#include <uv.h>~bad

@@ -8,11 +8,11 @@
 # shellcheck disable=SC2034  # read by those who source this
 build_packages=(
   g++ meson ninja-build pkg-config
-  libcurl4-openssl-dev libcxxopts-dev libfmt-dev libmicrohttpd-dev
-  libspdlog-dev libtomlplusplus-dev libuv1-dev libxxhash-dev zlib1g-dev
+  libcurl4-openssl-dev libcxxopts-dev libdeflate-dev libfmt-dev libmicrohttpd-dev
+  libspdlog-dev libtomlplusplus-dev libuv1-dev libxxhash-dev
 )
 run_packages=(curl)
-test_packages=(clang-14 libclang-rt-14-dev curl doctest-dev influxdb python3 valgrind)
+test_packages=(clang-14 libclang-rt-14-dev curl doctest-dev influxdb python3 valgrind zlib1g-dev)
 client_packages=(  # real clients; one that cannot be had is skipped
   golang-gopkg-alexcesaro-statsd.v1-dev libnet-statsd-perl netcat-openbsd python3-aiodogstatsd
   python3-aiomeasures python3-statsd ruby-statsd
