@@ -14,6 +14,13 @@
 
 namespace tally {
 
+/// A line that the database will never take.
+struct DeadLetter {
+  std::string line;    ///< line protocol, without its line end
+  std::string reason;  ///< what the database said, one line
+  WallTime window{};   ///< of the payload it came from
+};
+
 struct OutboxLimits {
   /// Of the bodies of older windows beside the newest. Past it the oldest payload is dropped and
   /// counted. The newest window is held whole, however large: it was not late yet.
