@@ -81,6 +81,8 @@ void Outbox::settle([[maybe_unused]] PayloadId id, const Verdict& verdict, Insta
   switch (verdict.action) {
     case Action::keep:
     case Action::create_database:
+    case Action::without_lines:
+    case Action::known_alone:
       return wait(verdict, now);
     case Action::split:
       if (split_front()) return;
