@@ -104,9 +104,10 @@ class Outbox {
   bool suspects_a_line() const;
 
   /// Looks for the line, by halving: at most 26 requests for one line in 5,000. A line dies only
-  /// while the server takes others: a half of this payload, or, if `others_are_written`, what
-  /// another outbox sent it meanwhile. While it takes nothing the payload is whole again, waits
-  /// for the back-off, and lets the payloads behind it pass. Does nothing unless `suspects_a_line`.
+  /// while the server takes others: a half of this payload, payloads that this outbox wrote since
+  /// the first refusal, or, if `others_are_written`, those of another. While it takes nothing the
+  /// payload is whole again, waits for the back-off, and lets those behind it pass. Does nothing
+  /// unless `suspects_a_line`.
   void halve_front(bool others_are_written = false);
 
   /// Takes out the oldest payload that is not in flight, to be kept elsewhere: counted as moved.
@@ -132,11 +133,12 @@ class Outbox {
  private:
   struct Waiting {
     Payload payload;
-    std::uint32_t refusals = 0;  ///< that a line may have caused
-    std::uint32_t halvings = 0;  ///< how often the line was looked for in vain
-    bool is_suspect = false;     ///< part of the one payload that is being halved
-    bool is_refused = false;     ///< a suspect that is not to be sent again whole
-    bool is_parted = false;      ///< by series
+    std::uint32_t refusals = 0;        ///< that a line may have caused
+    std::uint32_t halvings = 0;        ///< how often the line was looked for in vain
+    std::uint64_t written_before = 0;  ///< points, at its first refusal or last such try
+    bool is_suspect = false;           ///< part of the one payload that is being halved
+    bool is_refused = false;           ///< a suspect that is not to be sent again whole
+    bool is_parted = false;            ///< by series
   };
 
   enum class Outcome : std::uint8_t {

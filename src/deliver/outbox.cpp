@@ -278,12 +278,13 @@ void Outbox::halve_front(bool others_are_written) {
   if (!suspects_a_line()) return;
   Waiting& whole = queue_.front();
   whole.refusals = 0;
+  // A half of it may be as bad as the whole: each time that it was in vain a smaller part is tried.
+  whole.halvings = std::min(whole.halvings + 1, 31U);
+  others_are_written |= counts_.written > whole.written_before;
   const std::uint32_t points = whole.payload.points;
   if (points <= 1 && !others_are_written) return step_aside();
   whole.is_suspect = true;
   fruitless_ = others_are_written ? 0 : nothing_accepted;
-  // A half of it may be as bad as the whole: each time that it was in vain a smaller part is tried.
-  whole.halvings = std::min(whole.halvings + 1, 31U);
   if (points > 1)
     replace_front(cut_after(whole.payload.body, std::max(1U, points >> whole.halvings)));
   hurry();
@@ -292,6 +293,7 @@ void Outbox::halve_front(bool others_are_written) {
 /// The front was refused, and a line of it may be why.
 Outbox::Outcome Outbox::refuse(const Verdict& verdict) {
   Waiting& refused = queue_.front();
+  if (refused.refusals == 0 && refused.halvings == 0) refused.written_before = counts_.written;
   ++refused.refusals;
   if (!refused.is_suspect) return Outcome::later;
   refused.is_refused = true;
@@ -337,6 +339,7 @@ void Outbox::join_suspects() {
   whole.payload.id = next_id_++;
   whole.is_suspect = whole.is_refused = false;
   whole.refusals = 0;
+  whole.written_before = counts_.written;
   step_aside();
 }
 

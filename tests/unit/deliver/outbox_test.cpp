@@ -277,6 +277,154 @@ TEST_CASE("outbox: lines of very unequal length are split too, and a single one 
   }
 }
 
+TEST_CASE(
+    "outbox: lines that the database names are dead, and the others go where the verdict says") {
+  struct Row {
+    const char* name;
+    Verdict verdict;
+    std::uint64_t written, dead, conflict, queued;
+  };
+  const std::vector<Row> rows{
+      {"stored but for two",
+       {.action = Action::written, .points_lost = 2, .refused_lines = {0, 3}},
+       4,
+       2,
+       0,
+       0},
+      {"stored but for one it names and two it does not",
+       {.action = Action::written,
+        .loss = PointLoss::type_conflict,
+        .points_lost = 3,
+        .refused_lines = {5}},
+       3,
+       1,
+       2,
+       0},
+      {"refused, one of them named",
+       {.action = Action::drop, .loss = PointLoss::type_conflict, .refused_lines = {1}},
+       0,
+       1,
+       5,
+       0},
+      {"all named", {.action = Action::drop, .refused_lines = {0, 1, 2, 3, 4, 5}}, 0, 6, 0, 0},
+      {"nothing stored for one's sake",
+       {.action = Action::without_lines, .refused_lines = {2}},
+       0,
+       1,
+       0,
+       5},
+      {"nothing stored, all named",
+       {.action = Action::without_lines, .refused_lines = {0, 1, 2, 3, 4, 5}},
+       0,
+       6,
+       0,
+       0},
+      {"a line that is not there",
+       {.action = Action::without_lines, .refused_lines = {6}},
+       0,
+       0,
+       0,
+       6},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    Outbox outbox({}, 1);
+    outbox.push(payload_of(6));
+    outbox.settle(outbox.start(start_of_time)->id, row.verdict, start_of_time);
+    CHECK(outbox.counts().written == row.written);
+    CHECK(outbox.counts().dead == row.dead);
+    CHECK(outbox.counts().dropped_conflict == row.conflict);
+    CHECK(outbox.counts().queued == row.queued);
+    CHECK(outbox.counts().balances());
+    CHECK(outbox.empty() == (row.queued == 0));
+    CHECK(outbox.bytes() == row.queued * 6);
+    CHECK(outbox.take_dead().size() == row.dead);
+    CHECK(outbox.take_dead().empty());
+  }
+}
+
+TEST_CASE("outbox: the rest of a payload is sent at once, and what it names for ever ends it") {
+  Outbox outbox({}, 1);
+  Payload payload = payload_of(4);
+  const tally::WallTime window = payload.window;
+  outbox.push(std::move(payload));
+  outbox.push(payload_of(1, 9));
+  std::vector<std::string> sent;
+  std::set<tally::PayloadId> ids;
+  for (int i = 0; i < 4; ++i) {
+    const Payload* rest = outbox.start(start_of_time);
+    REQUIRE(rest != nullptr);
+    sent.push_back(rest->body);
+    ids.insert(rest->id);
+    outbox.settle(rest->id,
+                  {.action = Action::without_lines, .refused_lines = {0}, .message = "no"},
+                  start_of_time);
+    CHECK(outbox.failures() == 0);
+  }
+  CHECK(sent == std::vector<std::string>{"m v=0\nm v=1\nm v=2\nm v=3\n", "m v=1\nm v=2\nm v=3\n",
+                                         "m v=2\nm v=3\n", "m v=3\n"});
+  CHECK(ids.size() == 4);
+  const std::vector<tally::DeadLetter> dead = outbox.take_dead();
+  REQUIRE(dead.size() == 4);
+  CHECK(dead[2].line == "m v=2");
+  CHECK(dead[2].reason == "no");
+  CHECK(dead[2].window == window);
+  CHECK(outbox.start(start_of_time)->body == "m v=9\n");
+}
+
+TEST_CASE("outbox: an answer that names no line to take out waits like any failure") {
+  Outbox outbox({}, 1);
+  outbox.push(payload_of(2));
+  outbox.settle(outbox.start(start_of_time)->id,
+                {.action = Action::without_lines, .retry_after = 7s}, start_of_time);
+  CHECK(outbox.failures() == 1);
+  CHECK(outbox.start(start_of_time + 6s) == nullptr);
+  CHECK(outbox.start(start_of_time + 7s)->points == 2);
+}
+
+TEST_CASE("outbox: dead letters that nobody takes are bounded, and those beyond are counted") {
+  Outbox outbox({.dead_bytes_max = 21}, 1);  // three lines of five bytes with reasons of two
+  outbox.push(payload_of(5));
+  const Verdict verdict{.action = Action::drop, .refused_lines = {0, 1, 2, 3, 4}, .message = "no"};
+  settle_all(outbox, verdict, start_of_time);
+  CHECK(outbox.counts().dead == 3);
+  CHECK(outbox.counts().dropped_refused == 2);
+  CHECK(outbox.counts().balances());
+  CHECK(outbox.take_dead().size() == 3);
+  outbox.push(payload_of(5));
+  settle_all(outbox, verdict, start_of_time);
+  CHECK(outbox.take_dead().size() == 3);
+}
+
+TEST_CASE("outbox: what waits can be moved away, oldest first, but not what is in flight") {
+  Outbox outbox({}, 1);
+  CHECK_FALSE(outbox.take_oldest());
+  outbox.push(payload_of(1, 1));
+  outbox.push(payload_of(2, 2));
+  outbox.push(payload_of(1, 4));
+  const Payload* flying = outbox.start(start_of_time);
+  const std::optional<Payload> moved = outbox.take_oldest();
+  REQUIRE(moved);
+  CHECK(moved->body == "m v=2\nm v=3\n");
+  CHECK(outbox.counts().moved == 2);
+  CHECK(outbox.bytes() == 12);
+  CHECK(outbox.counts().balances());
+  CHECK(outbox.take_oldest()->body == "m v=4\n");
+  CHECK_FALSE(outbox.take_oldest());
+  CHECK(flying->body == "m v=1\n");
+  outbox.settle(flying->id, {.action = Action::keep}, start_of_time);
+  CHECK(outbox.take_oldest()->body == "m v=1\n");
+  CHECK(outbox.empty());
+  CHECK_FALSE(outbox.due());
+}
+
+TEST_CASE("outbox: the server's wish counts for 300 s at most") {
+  Outbox outbox({}, 1);
+  outbox.push(payload_of(1));
+  outbox.settle(outbox.start(start_of_time)->id, {.retry_after = 999'999s}, start_of_time);
+  CHECK(*outbox.due() == start_of_time + 300s);
+}
+
 TEST_CASE("outbox: at the end what is left is counted, in flight included") {
   Outbox outbox({}, 1);
   outbox.push(payload_of(2));
@@ -429,6 +577,8 @@ class Walk {
     Verdict verdict{.action = actions[pick(actions.size())],
                     .loss = PointLoss::type_conflict,
                     .message = "why"};
+    // Rarely: each one lowers the limit for all that follow.
+    if (verdict.action == Action::split && pick(8) != 0) verdict.action = Action::keep;
     const auto lines = static_cast<std::uint32_t>(naive_.batches.front().lines.size());
     if (verdict.action == Action::written)
       verdict.points_lost = static_cast<std::uint32_t>(pick(lines + 1));
