@@ -22,7 +22,8 @@ layers=(
   "src/flush/.*                     $pure|\"flush/.*\""
   "src/encode/.*                    $pure|\"encode/.*\""
   "src/config/.*                    $pure|\"config/.*\"|<toml\+\+/toml\.h>|<arpa/inet\.h>"  # inet_pton: text to bytes
-  "src/deliver/(outbox|verdict)\..* $pure|\"deliver/(outbox|verdict)\.hpp\""
+  "src/deliver/known_series\..*     $pure|\"deliver/(body|known_series)\.hpp\"|<xxhash\.h>"
+  "src/deliver/(body|outbox|verdict)\..* $pure|\"deliver/(body|known_series|outbox|verdict)\.hpp\""
   "src/uv/.*                        $std|$own|\"uv/.*\"|<uv\.h>"
   "src/receive/.*                   $shell|\"receive/.*\""
   "src/deliver/http\..*             $shell|\"deliver/.*\"|<curl/curl\.h>"
@@ -37,7 +38,7 @@ layers=(
 )
 
 # The pure core: nothing of the world. "::now(" is any clock of std::chrono.
-pure_files='^(include/tally|src/(base|parse|aggregate|flush|encode|config)/|src/deliver/(outbox|verdict)\.)'
+pure_files='^(include/tally|src/(base|parse|aggregate|flush|encode|config)/|src/deliver/(body|known_series|outbox|verdict)\.)'
 world_headers='<(atomic|condition_variable|filesystem|fstream|future|iostream|mutex|semaphore|shared_mutex|thread)>'
 world_calls='::now\(|uv_hrtime|uv_now|std::time\(|[^_a-z:]time\((NULL|nullptr|0|&)|clock_gettime|gettimeofday|random_device'
 world_calls+='|spdlog|std::(cout|cerr|clog)|[^a-z_]f?printf\(|getenv'

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <deque>
 #include <map>
+#include <optional>
 #include <random>
 #include <set>
 #include <string>
@@ -226,13 +227,13 @@ TEST_CASE("outbox: past its bound the oldest go, never the one in flight nor the
 
 TEST_CASE("outbox: what is too large is sent in halves, at once and in order") {
   Outbox outbox({}, 1);
-  const Payload whole = payload_of(5);
+  const Payload whole = payload_of(6);
   outbox.push(whole);
   outbox.push(payload_of(1, 99));
   const Payload* payload = outbox.start(start_of_time);
   outbox.settle(payload->id, {.action = Action::split}, start_of_time);
   CHECK(outbox.payloads() == 3);
-  CHECK(outbox.counts().queued == 6);
+  CHECK(outbox.counts().queued == 7);
 
   std::string sent;
   std::set<tally::PayloadId> ids;
@@ -247,11 +248,11 @@ TEST_CASE("outbox: what is too large is sent in halves, at once and in order") {
   }
   CHECK(sent == whole.body);
   CHECK(ids.size() == 2);
-  CHECK(outbox.counts().written == 5);
+  CHECK(outbox.counts().written == 6);
   CHECK(outbox.start(start_of_time)->body == "m v=99\n");
 }
 
-TEST_CASE("outbox: lines of very unequal length are split too, and a single one is dropped") {
+TEST_CASE("outbox: lines of very unequal length are split too, and a single one is dead") {
   struct Row {
     const char* name;
     std::size_t first, second;
@@ -264,11 +265,164 @@ TEST_CASE("outbox: lines of very unequal length are split too, and a single one 
                  .points = 2});
     outbox.settle(outbox.start(start_of_time)->id, {.action = Action::split}, start_of_time);
     CHECK(outbox.payloads() == 2);
-    settle_all(outbox, {.action = Action::split, .loss = PointLoss::refused}, start_of_time);
-    CHECK(outbox.counts().dropped_refused == 2);
+    settle_all(outbox, {.action = Action::split, .message = "413"}, start_of_time);
+    const std::vector<tally::DeadLetter> dead = outbox.take_dead();
+    REQUIRE(dead.size() == 2);
+    CHECK(dead[0].line == std::string(row.first, 'a'));
+    CHECK(dead[1].line == std::string(row.second, 'b'));
+    CHECK(dead[1].reason == "413");
+    CHECK(outbox.counts().dead == 2);
     CHECK(outbox.counts().balances());
     CHECK(outbox.empty());
   }
+}
+
+TEST_CASE(
+    "outbox: lines that the database names are dead, and the others go where the verdict says") {
+  struct Row {
+    const char* name;
+    Verdict verdict;
+    std::uint64_t written, dead, conflict, queued;
+  };
+  const std::vector<Row> rows{
+      {"stored but for two",
+       {.action = Action::written, .points_lost = 2, .refused_lines = {0, 3}},
+       4,
+       2,
+       0,
+       0},
+      {"stored but for one it names and two it does not",
+       {.action = Action::written,
+        .loss = PointLoss::type_conflict,
+        .points_lost = 3,
+        .refused_lines = {5}},
+       3,
+       1,
+       2,
+       0},
+      {"refused, one of them named",
+       {.action = Action::drop, .loss = PointLoss::type_conflict, .refused_lines = {1}},
+       0,
+       1,
+       5,
+       0},
+      {"all named", {.action = Action::drop, .refused_lines = {0, 1, 2, 3, 4, 5}}, 0, 6, 0, 0},
+      {"nothing stored for one's sake",
+       {.action = Action::without_lines, .refused_lines = {2}},
+       0,
+       1,
+       0,
+       5},
+      {"nothing stored, all named",
+       {.action = Action::without_lines, .refused_lines = {0, 1, 2, 3, 4, 5}},
+       0,
+       6,
+       0,
+       0},
+      {"a line that is not there",
+       {.action = Action::without_lines, .refused_lines = {6}},
+       0,
+       0,
+       0,
+       6},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    Outbox outbox({}, 1);
+    outbox.push(payload_of(6));
+    outbox.settle(outbox.start(start_of_time)->id, row.verdict, start_of_time);
+    CHECK(outbox.counts().written == row.written);
+    CHECK(outbox.counts().dead == row.dead);
+    CHECK(outbox.counts().dropped_conflict == row.conflict);
+    CHECK(outbox.counts().queued == row.queued);
+    CHECK(outbox.counts().balances());
+    CHECK(outbox.empty() == (row.queued == 0));
+    CHECK(outbox.bytes() == row.queued * 6);
+    CHECK(outbox.take_dead().size() == row.dead);
+    CHECK(outbox.take_dead().empty());
+  }
+}
+
+TEST_CASE("outbox: the rest of a payload is sent at once, and what it names for ever ends it") {
+  Outbox outbox({}, 1);
+  Payload payload = payload_of(4);
+  const tally::WallTime window = payload.window;
+  outbox.push(std::move(payload));
+  outbox.push(payload_of(1, 9));
+  std::vector<std::string> sent;
+  std::set<tally::PayloadId> ids;
+  for (int i = 0; i < 4; ++i) {
+    const Payload* rest = outbox.start(start_of_time);
+    REQUIRE(rest != nullptr);
+    sent.push_back(rest->body);
+    ids.insert(rest->id);
+    outbox.settle(rest->id,
+                  {.action = Action::without_lines, .refused_lines = {0}, .message = "no"},
+                  start_of_time);
+    CHECK(outbox.failures() == 0);
+  }
+  CHECK(sent == std::vector<std::string>{"m v=0\nm v=1\nm v=2\nm v=3\n", "m v=1\nm v=2\nm v=3\n",
+                                         "m v=2\nm v=3\n", "m v=3\n"});
+  CHECK(ids.size() == 4);
+  const std::vector<tally::DeadLetter> dead = outbox.take_dead();
+  REQUIRE(dead.size() == 4);
+  CHECK(dead[2].line == "m v=2");
+  CHECK(dead[2].reason == "no");
+  CHECK(dead[2].window == window);
+  CHECK(outbox.start(start_of_time)->body == "m v=9\n");
+}
+
+TEST_CASE("outbox: an answer that names no line to take out waits like any failure") {
+  Outbox outbox({}, 1);
+  outbox.push(payload_of(2));
+  outbox.settle(outbox.start(start_of_time)->id,
+                {.action = Action::without_lines, .retry_after = 7s}, start_of_time);
+  CHECK(outbox.failures() == 1);
+  CHECK(outbox.start(start_of_time + 6s) == nullptr);
+  CHECK(outbox.start(start_of_time + 7s)->points == 2);
+}
+
+TEST_CASE("outbox: dead letters that nobody takes are bounded, and those beyond are counted") {
+  Outbox outbox({.dead_bytes_max = 21}, 1);  // three lines of five bytes with reasons of two
+  outbox.push(payload_of(5));
+  const Verdict verdict{.action = Action::drop, .refused_lines = {0, 1, 2, 3, 4}, .message = "no"};
+  settle_all(outbox, verdict, start_of_time);
+  CHECK(outbox.counts().dead == 3);
+  CHECK(outbox.counts().dropped_refused == 2);
+  CHECK(outbox.counts().balances());
+  CHECK(outbox.take_dead().size() == 3);
+  outbox.push(payload_of(5));
+  settle_all(outbox, verdict, start_of_time);
+  CHECK(outbox.take_dead().size() == 3);
+}
+
+TEST_CASE("outbox: what waits can be moved away, oldest first, but not what is in flight") {
+  Outbox outbox({}, 1);
+  CHECK_FALSE(outbox.take_oldest());
+  outbox.push(payload_of(1, 1));
+  outbox.push(payload_of(2, 2));
+  outbox.push(payload_of(1, 4));
+  const Payload* flying = outbox.start(start_of_time);
+  const std::optional<Payload> moved = outbox.take_oldest();
+  REQUIRE(moved);
+  CHECK(moved->body == "m v=2\nm v=3\n");
+  CHECK(outbox.counts().moved == 2);
+  CHECK(outbox.bytes() == 12);
+  CHECK(outbox.counts().balances());
+  CHECK(outbox.take_oldest()->body == "m v=4\n");
+  CHECK_FALSE(outbox.take_oldest());
+  CHECK(flying->body == "m v=1\n");
+  outbox.settle(flying->id, {.action = Action::keep}, start_of_time);
+  CHECK(outbox.take_oldest()->body == "m v=1\n");
+  CHECK(outbox.empty());
+  CHECK_FALSE(outbox.due());
+}
+
+TEST_CASE("outbox: the server's wish counts for 300 s at most") {
+  Outbox outbox({}, 1);
+  outbox.push(payload_of(1));
+  outbox.settle(outbox.start(start_of_time)->id, {.retry_after = 999'999s}, start_of_time);
+  CHECK(*outbox.due() == start_of_time + 300s);
 }
 
 TEST_CASE("outbox: at the end what is left is counted, in flight included") {
@@ -305,7 +459,9 @@ struct NaiveOutbox {
   };
   std::deque<Batch> batches;
   bool in_flight = false;
-  std::map<std::string, std::string> fate;  // of every line: "queued", "written", "dropped"
+  std::size_t body_bytes_max = SIZE_MAX;
+  // Of every line: "queued", "written", "dropped", "dead", "moved".
+  std::map<std::string, std::string> fate;
 
   std::size_t bytes() const {
     std::size_t sum = 0;
@@ -317,6 +473,29 @@ struct NaiveOutbox {
     // Which of the lines were lost no one knows; how many is what counts.
     for (std::size_t i = 0; i < lines.size(); ++i) fate[lines[i]] = i < lost ? "dropped" : how;
     batches.pop_front();
+  }
+  void cut_first(std::size_t bytes_max) {
+    const Batch whole = batches.front();
+    batches.pop_front();
+    std::vector<Batch> parts(1);
+    for (const std::string& line : whole.lines) {
+      if (!parts.back().lines.empty() && parts.back().bytes() + line.size() > bytes_max)
+        parts.emplace_back();
+      parts.back().lines.push_back(line);
+    }
+    batches.insert(batches.begin(), parts.begin(), parts.end());
+  }
+  void cut_to_limit() {
+    if (batches.front().lines.size() > 1 && batches.front().bytes() > body_bytes_max)
+      cut_first(body_bytes_max);
+  }
+  /// Of the first batch, by number.
+  void kill(const std::vector<std::uint32_t>& numbers) {
+    auto& lines = batches.front().lines;
+    for (auto number = numbers.rbegin(); number != numbers.rend(); ++number) {
+      fate[lines[*number]] = "dead";
+      lines.erase(lines.begin() + *number);
+    }
   }
   std::uint64_t count(const std::string& how) const {
     return static_cast<std::uint64_t>(std::count_if(
@@ -333,7 +512,7 @@ class Walk {
     now_ += std::chrono::milliseconds(pick(5'000));
     switch (pick(4)) {
       case 0:
-        push();
+        pick(6) == 0 ? move() : push();
         break;
       case 1:
         pick(30) == 0 ? abandon() : start();
@@ -384,6 +563,7 @@ class Walk {
     CHECK(due.has_value() == (!naive_.in_flight && !naive_.batches.empty()));
     if (payload == nullptr) return;
     naive_.in_flight = true;
+    naive_.cut_to_limit();
     flying_ = payload;
     CHECK(payload->body == naive_.batches.front().body());
   }
@@ -391,12 +571,19 @@ class Walk {
   void settle() {
     // The outbox was pushed to meanwhile: the bytes in flight are still there and the same.
     REQUIRE(flying_->body == naive_.batches.front().body());
-    static constexpr std::array<Action, 5> actions{Action::written, Action::keep, Action::split,
-                                                   Action::drop, Action::create_database};
-    Verdict verdict{.action = actions[pick(actions.size())], .loss = PointLoss::type_conflict};
-    const std::size_t lines = naive_.batches.front().lines.size();
+    static constexpr std::array<Action, 6> actions{Action::written,         Action::keep,
+                                                   Action::split,           Action::drop,
+                                                   Action::create_database, Action::without_lines};
+    Verdict verdict{.action = actions[pick(actions.size())],
+                    .loss = PointLoss::type_conflict,
+                    .message = "why"};
+    // Rarely: each one lowers the limit for all that follow.
+    if (verdict.action == Action::split && pick(8) != 0) verdict.action = Action::keep;
+    const auto lines = static_cast<std::uint32_t>(naive_.batches.front().lines.size());
     if (verdict.action == Action::written)
       verdict.points_lost = static_cast<std::uint32_t>(pick(lines + 1));
+    for (std::uint32_t line = 0; line < lines && verdict.action != Action::split; ++line)
+      if (pick(4) == 0) verdict.refused_lines.push_back(line);
     outbox_.settle(flying_->id, verdict, now_);
     flying_ = nullptr;
     naive_.in_flight = false;
@@ -406,31 +593,45 @@ class Walk {
   }
 
   void settle_naive(const Verdict& verdict, std::size_t lines) {
-    if (verdict.action == Action::written) return naive_.end_first("written", verdict.points_lost);
-    if (verdict.action == Action::drop) return naive_.end_first("", lines);
-    if (verdict.action != Action::split) {
+    const std::size_t named = verdict.refused_lines.size();
+    const bool waits = verdict.action == Action::keep || verdict.action == Action::create_database;
+    if (waits || (verdict.action == Action::without_lines && named == 0)) {
       CHECK(not_before_ <= now_ + 30s);
       return;
     }
     CHECK(not_before_ <= now_);
-    if (lines == 1) return naive_.end_first("", 1);
-    split_naive();
+    naive_.kill(verdict.refused_lines);
+    if (verdict.action == Action::written) {
+      const std::size_t lost = std::max<std::size_t>(verdict.points_lost, named) - named;
+      naive_.end_first("written", lost);
+    } else if (verdict.action == Action::drop) {
+      naive_.end_first("", lines);
+    } else if (naive_.batches.front().lines.empty()) {
+      naive_.batches.pop_front();
+    } else if (verdict.action == Action::split) {
+      split_naive();
+    }
   }
 
-  /// Where it is cut is the outbox's affair; that both halves are whole lines is not.
   void split_naive() {
-    REQUIRE(outbox_.payloads() == naive_.batches.size() + 1);
-    const Payload* first = outbox_.start(now_);
-    REQUIRE(first != nullptr);
-    NaiveOutbox::Batch whole = naive_.batches.front();
-    REQUIRE(first->points > 0);
-    REQUIRE(first->points < whole.lines.size());
-    const auto cut = whole.lines.begin() + first->points;
-    naive_.batches.front().lines = {cut, whole.lines.end()};
-    naive_.batches.push_front({{whole.lines.begin(), cut}});
-    CHECK(first->body == naive_.batches.front().body());
-    naive_.in_flight = true;
-    flying_ = first;
+    if (naive_.batches.front().lines.size() == 1) {
+      naive_.kill({0});
+      return naive_.batches.pop_front();
+    }
+    const std::size_t half = naive_.batches.front().bytes() / 2;
+    naive_.body_bytes_max = std::min(naive_.body_bytes_max, half);
+    naive_.cut_first(half);
+  }
+
+  void move() {
+    const std::size_t oldest = naive_.in_flight ? 1 : 0;
+    const std::optional<Payload> moved = outbox_.take_oldest();
+    REQUIRE(moved.has_value() == (naive_.batches.size() > oldest));
+    if (!moved) return;
+    const auto batch = naive_.batches.begin() + static_cast<std::ptrdiff_t>(oldest);
+    CHECK(moved->body == batch->body());
+    for (const std::string& line : batch->lines) naive_.fate[line] = "moved";
+    naive_.batches.erase(batch);
   }
 
   void abandon() {
@@ -448,6 +649,8 @@ class Walk {
     REQUIRE(counts.queued == naive_.count("queued"));
     REQUIRE(counts.written == naive_.count("written"));
     REQUIRE(counts.dropped() == naive_.count("dropped"));
+    REQUIRE(counts.dead == naive_.count("dead"));
+    REQUIRE(counts.moved == naive_.count("moved"));
     REQUIRE(counts.attempts == attempts_);
     REQUIRE(outbox_.bytes() == naive_.bytes());
     REQUIRE(outbox_.payloads() == naive_.batches.size());
