@@ -22,7 +22,7 @@ layers=(
   "src/flush/.*                     $pure|\"flush/.*\""
   "src/encode/.*                    $pure|\"encode/.*\""
   "src/config/.*                    $pure|\"config/.*\"|<toml\+\+/toml\.h>|<arpa/inet\.h>"  # inet_pton: text to bytes
-  "src/deliver/(outbox|verdict)\..* $pure|\"deliver/(outbox|verdict)\.hpp\""
+  "src/deliver/X
   "src/uv/.*                        $std|$own|\"uv/.*\"|<uv\.h>"
   "src/receive/.*                   $shell|\"receive/.*\""
   "src/deliver/http\..*             $shell|\"deliver/.*\"|<curl/curl\.h>"

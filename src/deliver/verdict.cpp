@@ -95,7 +95,7 @@ std::string_view version_number(std::string_view version) {
 /// Whether the server names a version, and not one of the API that tallyd speaks.
 bool is_other_version(const Response& response) {
   return !version_number(response.influxdb_version).empty() &&
-         !speaks_api_1(response.influxdb_version);
+         api_of(response.influxdb_version) != Api::v1;
 }
 
 /// What to do when the write API is not where we looked for it, by the version the server names.
@@ -359,11 +359,6 @@ Verdict judge_unexpected(const Case& c) {
 
 }  // namespace
 
-bool speaks_api_1(std::string_view version) {
-  const std::string_view number = version_number(version);
-  return number.starts_with("1.") || number.starts_with("0.9");
-}
-
 Verdict judge(const Response& response, const Payload& payload, const Destination& destination) {
   if (!response.transport_error.empty()) return judge_no_answer(response, destination);
   const Case c{response, payload, destination, error_of(response)};
@@ -400,6 +395,10 @@ Verdict judge(const Response& response, const Payload& payload, const Destinatio
     default:
       return judge_unexpected(c);
   }
+}
+
+Verdict judge_created(const Response&, const Destination&) {
+  return {};
 }
 
 }  // namespace tally
