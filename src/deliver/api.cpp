@@ -75,9 +75,9 @@ std::optional<Server> identify(const Response& answer) {
   if (const auto server = server_of(answer.influxdb_version)) return server;
   if (answer.status != 200) return std::nullopt;
   // Others too have a version at /health; only InfluxDB has a name, or from 3 on no name at all.
-  const auto values = read_json(answer.body);
-  const auto server = server_of(string_at(values, "version"));
-  const std::string_view name = string_at(values, "name");
+  const Json json = read_json(answer.body);
+  const auto server = server_of(string_at(json, "version"));
+  const std::string_view name = string_at(json, "name");
   if (!server) return std::nullopt;
   const bool is_influxdb = name.empty() ? server->api == Api::v3 : name == "influxdb";
   return is_influxdb ? server : std::nullopt;

@@ -36,9 +36,10 @@ class Reader {
  public:
   explicit Reader(std::string_view text) : rest_(text) {}
 
-  std::vector<JsonValue> read() && {
-    read_value("", 0);
-    return std::move(values_);
+  Json read() && {
+    const bool is_json = read_value("", 0);
+    skip_blanks();
+    return {std::move(values_), is_json && rest_.empty()};
   }
 
  private:
@@ -46,11 +47,15 @@ class Reader {
     rest_.remove_prefix(std::min(rest_.find_first_not_of(blanks), rest_.size()));
   }
 
-  bool take(char c) {
-    skip_blanks();
+  bool take_now(char c) {
     if (!rest_.starts_with(c)) return false;
     rest_.remove_prefix(1);
     return true;
+  }
+
+  bool take(char c) {
+    skip_blanks();
+    return take_now(c);
   }
 
   bool read_value(const std::string& path, std::size_t depth) {
@@ -58,18 +63,17 @@ class Reader {
     if (take('{')) return read_object(path, depth);
     if (take('[')) return read_array(path, depth);
     if (!take('"')) return read_word(path);
-    std::optional<std::string> text = read_string();
-    if (text) values_.push_back({path, *std::move(text), true});
-    return text.has_value();
+    JsonValue& value = values_.emplace_back(JsonValue{path, {}, true});
+    return read_string(value.text);
   }
 
   bool read_object(const std::string& path, std::size_t depth) {
     if (take('}')) return true;
     do {
       if (!take('"')) return false;
-      const std::optional<std::string> key = read_string();
-      if (!key || !take(':')) return false;
-      if (!read_value(path.empty() ? *key : path + '.' + *key, depth + 1)) return false;
+      std::string key;
+      if (!read_string(key) || !take(':')) return false;
+      if (!read_value(path.empty() ? key : path + '.' + key, depth + 1)) return false;
     } while (take(','));
     return take('}');
   }
@@ -86,6 +90,7 @@ class Reader {
   /// A number, true, false or null: what it is does not matter here, but where it ends.
   bool read_word(const std::string& path) {
     const std::size_t end = rest_.find_first_of(",]} \t\r\n");
+    if (end == std::string_view::npos && !path.empty()) return false;  // cut short
     const std::string_view word = rest_.substr(0, end);
     constexpr std::string_view letters = "+-.0123456789Eaeflnrstu";
     if (word.empty() || word.find_first_not_of(letters) != std::string_view::npos) return false;
@@ -94,17 +99,14 @@ class Reader {
     return true;
   }
 
-  /// Behind the opening quote.
-  std::optional<std::string> read_string() {
-    std::string out;
+  /// Behind the opening quote. What there is of a string that is cut short is in `out`.
+  bool read_string(std::string& out) {
     while (true) {
-      const std::size_t plain = rest_.find_first_of("\"\\");
-      if (plain == std::string_view::npos) return std::nullopt;
+      const std::size_t plain = std::min(rest_.find_first_of("\"\\"), rest_.size());
       out += rest_.substr(0, plain);
-      const char stop = rest_[plain];
-      rest_.remove_prefix(plain + 1);
-      if (stop == '"') return out;
-      if (!read_escape(out)) return std::nullopt;
+      rest_.remove_prefix(plain);
+      if (take_now('"')) return true;
+      if (!take_now('\\') || !read_escape(out)) return false;
     }
   }
 
@@ -157,14 +159,14 @@ class Reader {
 
 }  // namespace
 
-std::vector<JsonValue> read_json(std::string_view text) {
+Json read_json(std::string_view text) {
   return Reader(text).read();
 }
 
-std::string_view string_at(const std::vector<JsonValue>& values, std::string_view path) {
+std::string_view string_at(const Json& json, std::string_view path) {
   const auto found = std::ranges::find_if(
-      values, [&](const JsonValue& value) { return value.is_string && value.path == path; });
-  return found == values.end() ? std::string_view() : std::string_view(found->text);
+      json.values, [&](const JsonValue& value) { return value.is_string && value.path == path; });
+  return found == json.values.end() ? std::string_view() : std::string_view(found->text);
 }
 
 }  // namespace tally

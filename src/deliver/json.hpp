@@ -13,12 +13,17 @@ struct JsonValue {
   bool is_string = false;
 };
 
-/// Every string, number, true, false and null of a JSON text (RFC 8259), in order. Takes any bytes:
-/// reading ends where the text does (an answer may be cut short) or stops being JSON, and what was
-/// read until then is returned. A string that is cut short is left out. No deeper than 16 levels.
-std::vector<JsonValue> read_json(std::string_view text);
+struct Json {
+  std::vector<JsonValue> values;  ///< strings, numbers, true, false and null, in order
+  bool is_whole = false;          ///< else the text is cut short, or no JSON from some point on
+};
+
+/// Reads a JSON text (RFC 8259). Takes any bytes: where the text ends or stops being JSON reading
+/// ends, and what was read is there, the beginning of a string too, but not that of a number. No
+/// deeper than 16 levels.
+Json read_json(std::string_view text);
 
 /// The string at `path`; "" if there is none.
-std::string_view string_at(const std::vector<JsonValue>& values, std::string_view path);
+std::string_view string_at(const Json& json, std::string_view path);
 
 }  // namespace tally
