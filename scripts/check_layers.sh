@@ -14,6 +14,8 @@ own='"[a-z_]+\.hpp"'
 posix='<((arpa|net|netinet|sys|linux)/[a-z_]+|errno|fcntl|grp|netdb|poll|pthread|pwd|sched|signal|unistd)\.h>'
 pure="$std|$contracts|$own|<fmt/[a-z]+\.h>"
 shell="$pure|$posix|\"uv/[a-z_]+\.hpp\"|<spdlog/.*>"
+# The pure part of deliver/.
+deliver_core='(answer|api|base64|body|json|known_series|outbox|partial_writes|point_reader|refused_lines|retry_after|series_json|verdict|write_request|wrong_api)'
 layers=(
   "include/tally/.*                 $std|$contracts"
   "src/base/.*                      $pure|\"base/.*\"|<arpa/inet\.h>"  # inet_pton: text to bytes
@@ -22,8 +24,8 @@ layers=(
   "src/flush/.*                     $pure|\"flush/.*\""
   "src/encode/.*                    $pure|\"encode/.*\""
   "src/config/.*                    $pure|\"config/.*\"|<toml\+\+/toml\.h>|<arpa/inet\.h>"  # inet_pton: text to bytes
-  "src/deliver/known_series\..*     $pure|\"deliver/(body|known_series)\.hpp\"|<xxhash\.h>"
-  "src/deliver/(body|outbox|verdict)\..* $pure|\"deliver/(body|known_series|outbox|verdict)\.hpp\""
+  "src/deliver/known_series\..*     $pure|\"deliver/$deliver_core\.hpp\"|<xxhash\.h>"
+  "src/deliver/$deliver_core\..*   $pure|\"deliver/$deliver_core\.hpp\""
   "src/uv/.*                        $std|$own|\"uv/.*\"|<uv\.h>"
   "src/receive/.*                   $shell|\"receive/.*\""
   "src/deliver/http\..*             $shell|\"deliver/.*\"|<curl/curl\.h>"
@@ -38,7 +40,7 @@ layers=(
 )
 
 # The pure core: nothing of the world. "::now(" is any clock of std::chrono.
-pure_files='^(include/tally|src/(base|parse|aggregate|flush|encode|config)/|src/deliver/(body|known_series|outbox|verdict)\.)'
+pure_files="^(include/tally|src/(base|parse|aggregate|flush|encode|config)/|src/deliver/$deliver_core\\.)"
 world_headers='<(atomic|condition_variable|filesystem|fstream|future|iostream|mutex|semaphore|shared_mutex|thread)>'
 world_calls='::now\(|uv_hrtime|uv_now|std::time\(|[^_a-z:]time\((NULL|nullptr|0|&)|clock_gettime|gettimeofday|random_device'
 world_calls+='|spdlog|std::(cout|cerr|clog)|[^a-z_]f?printf\(|getenv'

@@ -18,11 +18,12 @@ enum class Action : std::uint8_t {
   written,          ///< the database acknowledged it: forget it
   keep,             ///< send the same bytes again later
   split,            ///< too large for the server: send it in two halves
-  drop,             ///< refused for what it holds: sending it again cannot help
+  drop,             ///< every line is refused for what it holds: sending it again cannot help
   create_database,  ///< keep it, and create the database first
-  without_lines,    ///< nothing is stored: take `refused_lines` out, send the rest at once
-  known_alone,      ///< the database is full of series and may have dropped points of those it
-                    ///< knows: send these again by themselves
+  without_lines,  ///< nothing is stored: take `refused_lines` out (some, never all), send the rest
+                  ///< at once
+  known_alone,    ///< the database is full of series and may have dropped points of those it
+                  ///< knows: send these again by themselves
 };
 
 /// Why points of a payload were not written although the request was answered. Counters.
@@ -52,14 +53,19 @@ struct Verdict {
                         ///< many points wait is for the caller to add
 };
 
-/// Whether a server that calls itself this ("1.6.7~rc0", "v2.7.1", "InfluxDB v0.8.8 (..") speaks
-/// the API of 1.x, whose first version is 0.9. A name without a number does not.
-bool speaks_api_1(std::string_view version);
-
-/// Judges the answer to a write over `destination.api`. Only 204 means written; of 0.8, 200 with an
+/// Judges the answer to `write_request` over `to.api`. Only 204 means written; of 0.8, 200 with an
 /// empty body from a server that calls itself 0.8. Other 2xx come from something that is not a
 /// write API. A time-out says nothing about whether it was written, so the same bytes are sent
 /// again.
-Verdict judge(const Response& response, const Payload& payload, const Destination& destination);
+///
+/// What a 400 means is told by its form, not by `to.api`: 2.x and 3.x answer 1's API in their own
+/// words. `refused_lines` may be fewer than `points_lost`: a server names not all, and its answer
+/// is cut at 64 KiB. Where that would lose what was not named, the action is `without_lines` or
+/// `keep` with `may_be_a_line`.
+Verdict judge(const Response& response, const Payload& payload, const Destination& to);
+
+/// Judges the answer to `create_database_request`: `written` if the database is there now, else
+/// `keep` and why not.
+Verdict judge_created(const Response& response, const Destination& to);
 
 }  // namespace tally

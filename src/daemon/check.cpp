@@ -18,8 +18,8 @@
 
 #include "daemon/sources.hpp"
 #include "receive/listeners.hpp"
+#include "tally/api.hpp"
 #include "tally/text.hpp"
-#include "tally/verdict.hpp"
 
 namespace tally {
 namespace {
@@ -336,7 +336,7 @@ Finding judge_ping(const std::string& url, long status, const std::string& versi
     return {Level::mend, fmt::format("{}: answers with status {} but not as InfluxDB does (no "
                                      "X-Influxdb-Version); see influxdb.url",
                                      where, status)};
-  if (!speaks_api_1(version))
+  if (api_of(version) != Api::v1)
     return {Level::mend,
             fmt::format(
                 "{}: is version {}, and tallyd speaks the API of 1.x (POST /write); use InfluxDB "

@@ -3,62 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <charconv>
-#include <optional>
+#include <string_view>
 
+#include "deliver/answer.hpp"
 #include "tally/text.hpp"
 
-// How InfluxDB answers was tried against 1.6.7 and read in the source of the others. Where the
-// answer does not come from InfluxDB at all (a proxy, a web page, the TLS port), the points are
-// kept: a wrong setting must not cost data.
+// How InfluxDB answers was tried against 1.6.7 and VictoriaMetrics 1.79, and read in the source of
+// the others. Where the answer does not come from InfluxDB at all (a proxy, a web page, the TLS
+// port), the points are kept: a wrong setting must not cost data.
 
 namespace tally {
 namespace {
-
-using namespace std::chrono;
-
-/// All that the judges look at, so that each takes one argument.
-struct Case {
-  const Response& response;
-  const Payload& payload;
-  const Destination& to;
-  std::string_view error;  ///< what the server said was wrong
-};
-
-/// The error as the server put it: the header, or the body without its JSON. What it begins with is
-/// the server's; further on it quotes names that a client chose, so nothing is looked for there.
-std::string_view error_of(const Response& response) {
-  constexpr std::string_view json = "{\"error\":\"";
-  std::string_view text = response.influxdb_error.empty() ? response.body : response.influxdb_error;
-  const std::size_t end = text.find_last_not_of("\r\n ");
-  text = text.substr(0, end == std::string_view::npos ? 0 : end + 1);
-  if (!text.starts_with(json)) return text;
-  text.remove_prefix(json.size());
-  if (text.ends_with("\"}")) text.remove_suffix(2);
-  return text;
-}
-
-/// Foreign words inside a sentence: as `quote`, without the quotes.
-std::string words(std::string_view foreign) {
-  std::string quoted = quote(foreign, 300);
-  quoted.erase(quoted.rfind('"'), 1);
-  return quoted.substr(1);
-}
-
-/// `404 "404 page not found"`
-std::string answer(const Case& c) {
-  return c.error.empty() ? fmt::format("{} without a text", c.response.status)
-                         : fmt::format("{} {}", c.response.status, quote(c.error));
-}
-
-Verdict keep(std::string message) {
-  return {.action = Action::keep, .message = std::move(message)};
-}
-
-Verdict misconfigured(std::string message) {
-  return {.action = Action::keep, .configuration = true, .message = std::move(message)};
-}
 
 Verdict judge_no_answer(const Response& response, const Destination& to) {
   const std::string why = words(response.transport_error);
@@ -86,144 +41,47 @@ Verdict judge_no_answer(const Response& response, const Destination& to) {
       "the connection to {} gave no whole answer: {}; the same bytes are sent again", to.url, why));
 }
 
-/// The version number in what a server calls itself: "1.6.7~rc0", "v2.7.1", "InfluxDB v0.8.8 (..".
-std::string_view version_number(std::string_view version) {
-  const std::size_t digit = version.find_first_of("0123456789");
-  return digit == std::string_view::npos ? std::string_view() : version.substr(digit);
+// ---- 2xx and 3xx -------------------------------------------------------------------------------
+
+/// 0.8 says nothing with 200, all others say nothing with 204.
+bool is_success(const Case& c) {
+  if (c.to.api != Api::v0_8) return c.response.status == 204;
+  return c.response.status == 200 && c.response.body.empty() && c.server == Api::v0_8;
 }
 
-/// Whether the server names a version, and not one of the API that tallyd speaks.
-bool is_other_version(const Response& response) {
-  return !version_number(response.influxdb_version).empty() &&
-         !speaks_api_1(response.influxdb_version);
+Verdict judge_not_a_write_api(const Case& c) {
+  if (c.is_other_api()) return judge_wrong_api(c);
+  Verdict verdict = misconfigured(fmt::format(
+      "{} answered {} {} where InfluxDB answers {}: this is a web page, not a write API; correct "
+      "influxdb.url",
+      c.to.url, c.response.status, quote(c.response.content_type),
+      c.to.api == Api::v0_8 ? "200 without a text and with its version" : "204"));
+  verdict.api_in_doubt = true;
+  return verdict;
 }
 
-/// What to do when the write API is not where we looked for it, by the version the server names.
-std::string_view cure_for(std::string_view version) {
-  const std::string_view number = version_number(version);
-  if (number.starts_with("0.8")) {
-    return "InfluxDB got it with 0.9: upgrade the server to 1.x, or set influxdb.url to one that "
-           "is";
-  }
-  if (number.starts_with("2.")) {
-    return "InfluxDB 2.x has it only for a mapped database and a user of that API: make them with "
-           "\"influx v1 dbrp create\" and \"influx v1 auth create\", or set influxdb.url to an "
-           "InfluxDB 1.x";
-  }
-  if (number.starts_with("3.")) {
-    return "InfluxDB 3 is not supported yet: set influxdb.url to an InfluxDB 1.x";
-  }
-  return "the server has it, but not below this url: set influxdb.url to the server's root, such "
-         "as "
-         "http://host:8086, without a path";
+Verdict judge_redirect(const Case& c) {
+  return misconfigured(fmt::format(
+      "{} redirects ({}) to \"{}\": tallyd does not follow, for the password's sake; set "
+      "influxdb.url to where InfluxDB is",
+      c.to.url, c.response.status, words(c.response.location)));
 }
 
-Verdict judge_wrong_api(const Case& c) {
-  const std::string api =
-      fmt::format("the InfluxDB 1.x API (POST /write?db={})", words(c.to.database));
-  if (c.response.influxdb_version.empty()) {
-    return misconfigured(
-        fmt::format("{} answered {} to {} and does not name itself InfluxDB: correct influxdb.url",
-                    c.to.url, answer(c), api));
-  }
-  return misconfigured(fmt::format("{} is InfluxDB {} and answered {} to {}: {}", c.to.url,
-                                   quote(c.response.influxdb_version), answer(c), api,
-                                   cure_for(c.response.influxdb_version)));
+// ---- 401, 403, 404: only an operator can mend it -----------------------------------------------
+
+/// 2.x and 3.x.
+Verdict judge_token(const Case& c) {
+  const std::string_view what = c.response.status == 403 ? "does not let the token write to"
+                                                         : "refused the token, or wants one, for";
+  const std::string_view thing = c.to.api == Api::v2 ? "bucket" : "database";
+  return misconfigured(fmt::format(
+      "InfluxDB at {} {} {} {} ({}): correct influxdb.token_file; the token needs the right to "
+      "write there",
+      c.to.url, what, thing, quote(c.to.database), answer(c)));
 }
 
-// ---- 400: some or all lines were refused ------------------------------------------------------
-
-std::uint32_t occurrences(std::string_view text, std::string_view part) {
-  std::uint32_t count = 0;
-  for (std::size_t at = text.find(part); at != std::string_view::npos;
-       at = text.find(part, at + 1)) {
-    ++count;
-  }
-  return count;
-}
-
-/// The N of the last `dropped=N`; 0 if there is none.
-std::uint32_t dropped_by(std::string_view error) {
-  constexpr std::string_view mark = "dropped=";
-  std::uint32_t dropped = 0;
-  if (const std::size_t at = error.rfind(mark); at != std::string_view::npos) {
-    std::from_chars(error.data() + at + mark.size(), error.data() + error.size(), dropped);
-  }
-  return dropped;
-}
-
-/// What InfluxDB 1.x says when it stored only a part, and what that means.
-struct Partial {
-  std::string_view sign;
-  PointLoss loss;
-  std::string_view cure;
-};
-constexpr std::array<Partial, 6> partials{{
-    {"unable to parse", PointLoss::refused,
-     "these lines are lost: a fault of tallyd, please report it"},
-    {"points beyond retention policy", PointLoss::beyond_retention,
-     "they are older than the retention policy keeps: lengthen it, or correct this host's clock"},
-    {"field type conflict", PointLoss::type_conflict,
-     "another writer stored this field with another type: rename one, or drop the measurement"},
-    {"max-series", PointLoss::series_limit,
-     "the database takes no new series: raise its limit or send fewer names and tags; InfluxDB may "
-     "have "
-     "dropped more points than it says, of known series too"},
-    {"max-values-per-tag", PointLoss::series_limit,
-     "the database takes no new value of this tag: raise its limit or send fewer tag values"},
-    {"", PointLoss::refused, "these points are lost"},
-}};
-
-const Partial& partial_of(std::string_view reason) {
-  return *std::find_if(partials.begin(), partials.end(),
-                       [&](const Partial& partial) { return reason.starts_with(partial.sign); });
-}
-
-/// Points that were lost of a batch whose rest is stored: at least one, at most all. A line that
-/// does not parse is quoted and not counted in `dropped=`. Limit: with more such lines than the 64
-/// KiB held of the answer can quote, this is too few.
-std::uint32_t points_refused(const Case& c, std::string_view reason) {
-  // No line can feign this: the blanks in its names are escaped.
-  constexpr std::string_view unparsed = "unable to parse '";
-  const std::uint32_t lost =
-      reason.starts_with(unparsed)
-          ? std::max(occurrences(c.error, unparsed), occurrences(c.response.body, unparsed))
-          : dropped_by(reason);
-  return std::clamp(lost, std::uint32_t{1}, std::max(c.payload.points, std::uint32_t{1}));
-}
-
-Verdict judge_bad_request(const Case& c) {
-  if (is_other_version(c.response)) return judge_wrong_api(c);
-  // JSON alone is no sign: a gateway speaks it too, and what it refuses is not lost.
-  const bool is_influxdb =
-      !c.response.influxdb_version.empty() || !c.response.influxdb_error.empty();
-  if (!is_influxdb) {
-    return misconfigured(
-        fmt::format("{} answered {}, and not in the words of InfluxDB: correct "
-                    "influxdb.url (https:// for a TLS port)",
-                    c.to.url, answer(c)));
-  }
-  if (c.error == "database is required") {
-    return misconfigured(
-        fmt::format("InfluxDB at {} answered {}: set influxdb.database", c.to.url, answer(c)));
-  }
-  constexpr std::string_view partial_mark = "partial write: ";
-  const bool is_partial = c.error.starts_with(partial_mark);
-  const std::string_view reason = c.error.substr(is_partial ? partial_mark.size() : 0);
-  const Partial& partial = partial_of(reason);
-  const std::uint32_t lost = is_partial ? points_refused(c, reason) : c.payload.points;
-  return {.action = is_partial ? Action::written : Action::drop,
-          .loss = partial.loss,
-          .points_lost = lost,
-          .message = fmt::format("InfluxDB at {} refused {} of {} points: {}; {}", c.to.url,
-                                 with_commas(lost), with_commas(c.payload.points), answer(c),
-                                 partial.cure)};
-}
-
-// ---- 401, 403, 404, 405: only an operator can mend it -------------------------------------------
-
-Verdict judge_credentials(const Case& c) {
-  if (is_other_version(c.response)) return judge_wrong_api(c);
+/// 0.8 and 1.x.
+Verdict judge_user(const Case& c) {
   const std::string who = quote(c.to.username);
   const std::string database = quote(c.to.database);
   if (c.to.username.empty()) {
@@ -242,39 +100,30 @@ Verdict judge_credentials(const Case& c) {
       c.to.url, who, answer(c)));
 }
 
-Verdict judge_missing_database(const Case& c) {
-  const std::string database = quote(c.to.database);
-  if (c.to.create_database) {
-    return {.action = Action::create_database,
-            .message = fmt::format("InfluxDB at {} has no database {}", c.to.url, database)};
+Verdict judge_credentials(const Case& c) {
+  if (c.is_other_api()) return judge_wrong_api(c);
+  return c.to.api == Api::v2 || c.to.api == Api::v3 ? judge_token(c) : judge_user(c);
+}
+
+/// 2.x says `bucket "x" not found`, `organization name "x" not found`, and of 1's API `no dbrp
+/// mapping found`.
+Verdict judge_not_found_2(const Case& c) {
+  if (c.to.api != Api::v2) return judge_wrong_api(c);
+  if (c.error.starts_with("organization")) {
+    return misconfigured(
+        fmt::format("InfluxDB at {} has no organization {} ({}): correct "
+                    "influxdb.org",
+                    c.to.url, quote(c.to.org), answer(c)));
   }
-  return misconfigured(
-      fmt::format("InfluxDB at {} has no database {} ({}): CREATE DATABASE {} there, or set "
-                  "influxdb.create_database",
-                  c.to.url, database, answer(c), database));
+  return judge_missing_database(c);
 }
 
 Verdict judge_not_found(const Case& c) {
-  return c.error.starts_with("database not found") ? judge_missing_database(c) : judge_wrong_api(c);
+  if (c.error.starts_with("database not found")) return judge_missing_database(c);
+  return string_at(c.json, "code") == "not found" ? judge_not_found_2(c) : judge_wrong_api(c);
 }
 
-// ---- 2xx and 3xx that no InfluxDB sends, 413, and a server in trouble ---------------------------
-
-Verdict judge_not_a_write_api(const Case& c) {
-  return misconfigured(
-      fmt::format("{} answered {} {} where InfluxDB 1.x answers 204: this is a web page, not a "
-                  "write API; correct "
-                  "influxdb.url",
-                  c.to.url, c.response.status, quote(c.response.content_type)));
-}
-
-Verdict judge_redirect(const Case& c) {
-  return misconfigured(
-      fmt::format("{} redirects ({}) to {}: tallyd does not follow, for the password's sake; set "
-                  "influxdb.url to "
-                  "where InfluxDB is",
-                  c.to.url, c.response.status, quote(c.response.location)));
-}
+// ---- 413, and a server in trouble --------------------------------------------------------------
 
 Verdict judge_too_large(const Case& c) {
   const std::string size = as_size(c.payload.body.size());
@@ -282,52 +131,16 @@ Verdict judge_too_large(const Case& c) {
     return {.action = Action::split,
             .message =
                 fmt::format("{} takes no request of {} ({}): it is sent in two halves; raise the "
-                            "server's max-body-size",
+                            "server's limit (1.x: max-body-size)",
                             c.to.url, size, answer(c))};
   }
   return {.action = Action::drop,
           .loss = PointLoss::refused,
           .points_lost = c.payload.points,
-          .message = fmt::format(
-              "{} refused a single point of {} ({}), and it is lost: raise the server's "
-              "max-body-size",
-              c.to.url, size, answer(c))};
-}
-
-/// "Sun, 06 Nov 1994 08:49:37 GMT", the one form of a date that HTTP lets a server send (RFC
-/// 9110 5.6.7).
-std::optional<sys_seconds> parse_http_date(std::string_view text) {
-  constexpr std::string_view months = "JanFebMarAprMayJunJulAugSepOctNovDec";
-  if (text.size() != 29 || !text.ends_with(" GMT")) return std::nullopt;
-  const auto number = [&](std::size_t at, std::size_t digits) {
-    int value = -1;
-    const char* end = text.data() + at + digits;
-    return std::from_chars(text.data() + at, end, value).ptr == end ? value : -1;
-  };
-  const std::size_t month = months.find(text.substr(8, 3));
-  const year_month_day date{year{number(12, 4)},
-                            std::chrono::month{static_cast<unsigned>(month / 3 + 1)},
-                            day{static_cast<unsigned>(number(5, 2))}};
-  const int hour = number(17, 2);
-  const int minute = number(20, 2);
-  const int second = number(23, 2);
-  if (month % 3 != 0 || !date.ok() || hour < 0 || minute < 0 || second < 0) return std::nullopt;
-  return sys_days{date} + hours{hour} + minutes{minute} + seconds{second};
-}
-
-/// Seconds, or a date. A date is measured from the server's own clock, so ours may be wrong.
-/// Nonsense is 0.
-seconds wish_of(const Response& response) {
-  constexpr seconds longest{300};
-  const std::string_view text = response.retry_after;
-  std::uint32_t number = 0;
-  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (end == text.data() + text.size() && failure == std::errc{})
-    return std::min(longest, seconds{number});
-  const auto until = parse_http_date(text);
-  const auto from = parse_http_date(response.date);
-  if (!until || !from) return seconds{0};
-  return std::clamp<seconds>(*until - *from, seconds{0}, longest);
+          .refused_lines = {0},
+          .message = fmt::format("{} refused a single point of {} ({}), and it is lost: raise the "
+                                 "server's limit (1.x: max-body-size)",
+                                 c.to.url, size, answer(c))};
 }
 
 Verdict judge_overload(const Case& c) {
@@ -335,43 +148,61 @@ Verdict judge_overload(const Case& c) {
       keep(fmt::format("{} cannot take points now ({}): look at the server's load, and at the "
                        "proxy if there is one between",
                        c.to.url, answer(c)));
-  verdict.retry_after = wish_of(c.response);
+  verdict.retry_after = retry_after(c.response);
   return verdict;
 }
 
-Verdict judge_server_error(const Case& c) {
+/// Whether a 500 tells of the server's own trouble, which no line makes. From influxdata/influxdb
+/// v1.8.10: tsdb/store.go, tsdb/shard.go, tsdb/engine/tsm1/cache.go and
+/// coordinator/points_writer.go; 2.x has the same behind its own words. Names that a client chose
+/// stand further on.
+bool is_own_trouble(std::string_view error) {
+  constexpr std::string_view beginnings[] = {
+      "timeout",
+      "write failed",
+      "[shard ",
+      "shard is ",
+      "shard not found",
+      "opening shard",
+      "not attempting to open shard",
+      "engine is closed",
+      "engine: cache-max-memory-size",
+      "engine: error writing WAL",
+      "engine: error rolling WAL",
+      "cache-max-memory-size",
+      "store is closed",
+  };
+  constexpr std::string_view of_2 = "unexpected error writing points to database: ";
+  if (error.starts_with(of_2)) error.remove_prefix(of_2.size());
+  return error.ends_with("no space left on device") || error.ends_with("too many open files") ||
+         std::ranges::any_of(beginnings,
+                             [&](std::string_view begin) { return error.starts_with(begin); });
+}
+
+Verdict judge_internal_error(const Case& c) {
   if (c.error.starts_with("retention policy not found")) {
     return misconfigured(
         fmt::format("InfluxDB at {} has no such retention policy ({}): correct "
-                    "influxdb.retention_policy, or create it "
-                    "on database {}",
+                    "influxdb.retention_policy, or create it on database {}",
                     c.to.url, answer(c), quote(c.to.database)));
   }
-  return keep(
-      fmt::format("{} failed to store points ({}): look at the server's log, disk and memory",
-                  c.to.url, answer(c)));
+  Verdict verdict =
+      keep(fmt::format("{} failed to store points ({}): look at the server's log, disk and memory",
+                       c.to.url, answer(c)));
+  verdict.may_be_a_line = c.response.status == 500 && !is_own_trouble(c.error);
+  return verdict;
 }
 
 Verdict judge_unexpected(const Case& c) {
-  return misconfigured(fmt::format(
-      "{} answered {}, which no InfluxDB 1.x does: correct influxdb.url", c.to.url, answer(c)));
+  return misconfigured(fmt::format("{} answered {}, which no InfluxDB does: correct influxdb.url",
+                                   c.to.url, answer(c)));
 }
 
-}  // namespace
-
-bool speaks_api_1(std::string_view version) {
-  const std::string_view number = version_number(version);
-  return number.starts_with("1.") || number.starts_with("0.9");
-}
-
-Verdict judge(const Response& response, const Payload& payload, const Destination& destination) {
-  if (!response.transport_error.empty()) return judge_no_answer(response, destination);
-  const Case c{response, payload, destination, error_of(response)};
-  switch (response.status) {
-    case 204:
-      return {.action = Action::written};
+Verdict judge_answer(const Case& c) {
+  switch (c.response.status) {
     case 400:
-      return judge_bad_request(c);
+    case 422:
+      return judge_refusal(c);
     case 401:
     case 403:
       return judge_credentials(c);
@@ -390,16 +221,72 @@ Verdict judge(const Response& response, const Payload& payload, const Destinatio
     default:
       break;
   }
-  switch (response.status / 100) {
+  switch (c.response.status / 100) {
     case 2:
       return judge_not_a_write_api(c);
     case 3:
       return judge_redirect(c);
     case 5:
-      return judge_server_error(c);
+      return judge_internal_error(c);
     default:
       return judge_unexpected(c);
   }
+}
+
+/// What an operator types where we may not, or cannot, create it.
+std::string creation_cure(const Destination& to) {
+  const std::string database = quote(to.database);
+  switch (to.api) {
+    case Api::v0_8:
+      return fmt::format("create it there as an administrator: POST /db with {{\"name\":{}}}",
+                         database);
+    case Api::v1:
+      return fmt::format("CREATE DATABASE {} there", database);
+    case Api::v2:
+      return fmt::format("influx bucket create --org {} --name {}", quote(to.org), database);
+    case Api::v3:
+      return fmt::format("influxdb3 create database {}", database);
+  }
+  return {};  // not reached: the switch is complete
+}
+
+/// 1.x answers 200 and says in the body how it went; 0.8 answers 201, or 409 if it is there.
+bool has_created(const Response& response, Api api) {
+  if (api == Api::v0_8) return response.status == 201 || response.status == 409;
+  const Json json = read_json(response.body);
+  const auto is_error = [](const JsonValue& value) { return value.path.ends_with("error"); };
+  return response.status == 200 && json.is_whole && response.body.starts_with("{\"results\"") &&
+         std::ranges::none_of(json.values, is_error);
+}
+
+}  // namespace
+
+Verdict judge_missing_database(const Case& c) {
+  const std::string database = quote(c.to.database);
+  const std::string_view thing = c.to.api == Api::v2 ? "bucket" : "database";
+  const bool can_create = c.to.api == Api::v0_8 || c.to.api == Api::v1;
+  if (can_create && c.to.create_database) {
+    return {.action = Action::create_database,
+            .message = fmt::format("InfluxDB at {} has no database {}", c.to.url, database)};
+  }
+  return misconfigured(fmt::format("InfluxDB at {} has no {} {} ({}): {}{}", c.to.url, thing,
+                                   database, answer(c), creation_cure(c.to),
+                                   can_create ? ", or set influxdb.create_database" : ""));
+}
+
+Verdict judge(const Response& response, const Payload& payload, const Destination& to) {
+  if (!response.transport_error.empty()) return judge_no_answer(response, to);
+  const Case c(response, payload, to);
+  return is_success(c) ? Verdict{.action = Action::written} : judge_answer(c);
+}
+
+Verdict judge_created(const Response& response, const Destination& to) {
+  if (!response.transport_error.empty()) return judge_no_answer(response, to);
+  if (has_created(response, to.api)) return {.action = Action::written};
+  const Payload nothing;
+  const Case c(response, nothing, to);
+  return misconfigured(fmt::format("cannot create database {} at {} ({}): {}, as an administrator",
+                                   quote(to.database), to.url, answer(c), creation_cure(to)));
 }
 
 }  // namespace tally
