@@ -11,9 +11,9 @@ set -euo pipefail
 std='<[a-z_0-9]+>|<experimental/simd>'
 contracts='"tally/[a-z_]+\.hpp"'
 own='"[a-z_]+\.hpp"'
-posix='<((arpa|net|netinet|sys|linux)/[a-z_]+|errno|fcntl|grp|netdb|poll|pthread|pwd|sched|signal|unistd)\.h>'
+posix='<((arpa|net|netinet|sys|linux)/[a-z_]+|dirent|errno|fcntl|grp|netdb|poll|pthread|pwd|sched|signal|unistd)\.h>'
 pure="$std|$contracts|$own|<fmt/[a-z]+\.h>"
-shell="$pure|$posix|\"uv/[a-z_]+\.hpp\"|<spdlog/.*>"
+shell="$pure|$posix|\"posix/[a-z_]+\.hpp\"|\"uv/[a-z_]+\.hpp\"|<spdlog/.*>"
 layers=(
   "include/tally/.*                 $std|$contracts"
   "src/base/.*                      $pure|\"base/.*\"|<arpa/inet\.h>"  # inet_pton: text to bytes
@@ -23,6 +23,8 @@ layers=(
   "src/encode/.*                    $pure|\"encode/.*\""
   "src/config/.*                    $pure|\"config/.*\"|<toml\+\+/toml\.h>|<arpa/inet\.h>"  # inet_pton: text to bytes
   "src/deliver/(outbox|verdict)\..* $pure|\"deliver/(outbox|verdict)\.hpp\""
+  "src/deliver/(crc32c|spool_format)\..* $pure|\"deliver/(crc32c|spool_format)\.hpp\"|<[a-z]+intrin\.h>"
+  "src/posix/.*                     $std|$posix|$own"
   "src/uv/.*                        $std|$own|\"uv/.*\"|<uv\.h>"
   "src/receive/.*                   $shell|\"receive/.*\""
   "src/deliver/http\..*             $shell|\"deliver/.*\"|<curl/curl\.h>"
@@ -37,7 +39,7 @@ layers=(
 )
 
 # The pure core: nothing of the world. "::now(" is any clock of std::chrono.
-pure_files='^(include/tally|src/(base|parse|aggregate|flush|encode|config)/|src/deliver/(outbox|verdict)\.)'
+pure_files='^(include/tally|src/(base|parse|aggregate|flush|encode|config)/|src/deliver/(outbox|verdict|crc32c|spool_format)\.)'
 world_headers='<(atomic|condition_variable|filesystem|fstream|future|iostream|mutex|semaphore|shared_mutex|thread)>'
 world_calls='::now\(|uv_hrtime|uv_now|std::time\(|[^_a-z:]time\((NULL|nullptr|0|&)|clock_gettime|gettimeofday|random_device'
 world_calls+='|spdlog|std::(cout|cerr|clog)|[^a-z_]f?printf\(|getenv'
@@ -132,6 +134,11 @@ src/deliver/verdict.cpp~#include <curl/curl.h>~bad
 src/deliver/http.cpp~#include <curl/curl.h>~good
 src/deliver/influx_writer.cpp~#include <curl/curl.h>~bad
 src/deliver/gzip.cpp~#include <zlib.h>~good
+src/deliver/spool.cpp~#include "posix/descriptor.hpp"~good
+src/deliver/spool_format.cpp~#include <unistd.h>~bad
+src/deliver/spool_format.cpp~#include "deliver/spool.hpp"~bad
+src/posix/descriptor.hpp~#include <unistd.h>~good
+src/posix/descriptor.hpp~#include "uv/handles.hpp"~bad
 src/receive/worker.cpp~#include "daemon/daemon.hpp"~bad
 src/receive/worker.cpp~#include "uv/mailbox.hpp"~good
 src/receive/worker.cpp~#include <uv.h>~bad
