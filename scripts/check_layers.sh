@@ -11,11 +11,11 @@ set -euo pipefail
 std='<[a-z_0-9]+>|<experimental/simd>'
 contracts='"tally/[a-z_]+\.hpp"'
 own='"[a-z_]+\.hpp"'
-posix='<((arpa|net|netinet|sys|linux)/[a-z_]+|errno|fcntl|grp|netdb|poll|pthread|pwd|sched|signal|unistd)\.h>'
+posix='<((arpa|net|netinet|sys|linux)/[a-z_]+|dirent|errno|fcntl|grp|netdb|poll|pthread|pwd|sched|signal|unistd)\.h>'
 pure="$std|$contracts|$own|<fmt/[a-z]+\.h>"
-shell="$pure|$posix|\"uv/[a-z_]+\.hpp\"|<spdlog/.*>"
+shell="$pure|$posix|\"posix/[a-z_]+\.hpp\"|\"uv/[a-z_]+\.hpp\"|<spdlog/.*>"
 # The pure part of deliver/.
-deliver_core='(answer|api|base64|body|json|known_series|outbox|partial_writes|point_reader|refused_lines|retry_after|series_json|verdict|write_request|wrong_api)'
+deliver_core='(answer|api|base64|body|crc32c|json|known_series|outbox|partial_writes|point_reader|refused_lines|retry_after|series_json|spool_format|verdict|write_request|wrong_api)'
 layers=(
   "include/tally/.*                 $std|$contracts"
   "src/base/.*                      $pure|\"base/.*\"|<arpa/inet\.h>"  # inet_pton: text to bytes
@@ -25,7 +25,9 @@ layers=(
   "src/encode/.*                    $pure|\"encode/.*\""
   "src/config/.*                    $pure|\"config/.*\"|<toml\+\+/toml\.h>|<arpa/inet\.h>"  # inet_pton: text to bytes
   "src/deliver/known_series\..*     $pure|\"deliver/$deliver_core\.hpp\"|<xxhash\.h>"
+  "src/deliver/crc32c\..*           $pure|\"deliver/$deliver_core\.hpp\"|<[a-z]+intrin\.h>"
   "src/deliver/$deliver_core\..*   $pure|\"deliver/$deliver_core\.hpp\""
+  "src/posix/.*                     $std|$posix|$own"
   "src/uv/.*                        $std|$own|\"uv/.*\"|<uv\.h>"
   "src/receive/.*                   $shell|\"receive/.*\""
   "src/deliver/http\..*             $shell|\"deliver/.*\"|<curl/curl\.h>"
@@ -135,6 +137,11 @@ src/deliver/verdict.cpp~#include <curl/curl.h>~bad
 src/deliver/http.cpp~#include <curl/curl.h>~good
 src/deliver/influx_writer.cpp~#include <curl/curl.h>~bad
 src/deliver/gzip.cpp~#include <libdeflate.h>~good
+src/deliver/spool.cpp~#include "posix/descriptor.hpp"~good
+src/deliver/spool_format.cpp~#include <unistd.h>~bad
+src/deliver/spool_format.cpp~#include "deliver/spool.hpp"~bad
+src/posix/descriptor.hpp~#include <unistd.h>~good
+src/posix/descriptor.hpp~#include "uv/handles.hpp"~bad
 src/receive/worker.cpp~#include "daemon/daemon.hpp"~bad
 src/receive/worker.cpp~#include "uv/mailbox.hpp"~good
 src/receive/worker.cpp~#include <uv.h>~bad

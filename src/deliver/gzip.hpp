@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,5 +11,9 @@ namespace tally {
 /// level 6 takes five times the time for two per cent more. The same bytes give the same bytes.
 /// Nothing if there is no memory: then send it as it is.
 std::optional<std::string> gzip(std::string_view plain);
+
+/// What `gzip` packed, if that is whole, alone, and at most `bytes_max` when unpacked. Takes any
+/// bytes, and no more memory than that.
+std::optional<std::string> gunzip(std::string_view packed, std::size_t bytes_max);
 
 }  // namespace tally

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "descriptor.hpp"
+#include "posix/descriptor.hpp"
 #include "tally/config.hpp"
 #include "tally/result.hpp"
 #include "unix_path.hpp"

@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-#include "descriptor.hpp"
+#include "posix/descriptor.hpp"
 #include "tally/config.hpp"
 #include "tally/result.hpp"
 #include "unix_path.hpp"

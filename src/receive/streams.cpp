@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "descriptor.hpp"
+#include "posix/descriptor.hpp"
 #include "framing.hpp"
 #include "socket_address.hpp"
 #include "tally/time.hpp"

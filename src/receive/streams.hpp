@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "descriptor.hpp"
+#include "posix/descriptor.hpp"
 #include "stream_socket.hpp"
 #include "tally/ledger.hpp"
 #include "tally/peer.hpp"

@@ -24,7 +24,7 @@
 #include <utility>
 #include <vector>
 
-#include "descriptor.hpp"
+#include "posix/descriptor.hpp"
 #include "tally/text.hpp"
 
 namespace tally {

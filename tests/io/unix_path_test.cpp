@@ -24,7 +24,7 @@
 #include <vector>
 
 #include "process.hpp"
-#include "receive/descriptor.hpp"
+#include "posix/descriptor.hpp"
 #include "receive/stream_socket.hpp"
 
 using namespace tally;

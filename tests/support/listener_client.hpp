@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "receive/descriptor.hpp"
+#include "posix/descriptor.hpp"
 
 namespace tally::testing {
 
