@@ -6,18 +6,11 @@
 #include <string_view>
 #include <vector>
 
+#include "tally/naming.hpp"
 #include "tally/payload.hpp"
-#include "tally/series.hpp"
 #include "tally/snapshot.hpp"
 
 namespace tally {
-
-/// What is written around a series' own name and tags.
-struct Naming {
-  std::string prefix;  ///< in front of every measurement
-  std::vector<StaticTag>
-      static_tags;  ///< on every point, sorted by key; a metric's own tag of that key wins
-};
 
 struct PayloadLimits {
   std::size_t bytes_max = 1 << 20;  ///< of a body; a single longer line goes alone

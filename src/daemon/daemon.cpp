@@ -196,7 +196,7 @@ void Daemon::announce(const Listeners& listeners) {
 }
 
 Status Daemon::start_output() {
-  const Config::Influxdb& influxdb = config_.influxdb;
+  const Config::Influxdb& influxdb = config_.influxdb.front();
   if (influxdb.url.empty()) {
     writes_to_terminal_ = true;
     output_ = std::make_unique<TerminalOutput>(loop_, STDOUT_FILENO, OutboxLimits{});
