@@ -13,6 +13,11 @@ namespace tally {
 /// writer gives to InfluxDB, so that dashboards made for it go on.
 enum class Profile : std::uint8_t { native, go_metrics, telegraf, gostatsd, etsy };
 
+/// Whether its timers need `CarryRules::details`, which cost a second sorting of their values.
+constexpr bool needs_details(Profile profile) {
+  return profile == Profile::telegraf || profile == Profile::gostatsd || profile == Profile::etsy;
+}
+
 /// What makes a measurement of its own: `output.measurement`. `type` puts a metric's name into the
 /// tag `metric`, for databases that bear few measurements (InfluxDB 3 takes 2,000).
 enum class MeasurementPer : std::uint8_t { metric, type };
