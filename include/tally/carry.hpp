@@ -18,6 +18,7 @@ struct CarryRules {
   std::vector<double> percents = {50, 75, 95, 99, 99.9};        ///< ascending
   std::chrono::milliseconds gauge_ttl = std::chrono::hours(1);  ///< 0 keeps gauges for ever
   std::size_t gauges_max = 1'000'000;  ///< carried; past it a new gauge is written once, not again
+  bool details = false;  ///< medians, sums of squares and shares of the lowest values too
 };
 
 /// Gauge values between windows. Owned by main.

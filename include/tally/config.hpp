@@ -5,11 +5,14 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "tally/api.hpp"
+#include "tally/naming.hpp"
 #include "tally/parse.hpp"
 #include "tally/peer.hpp"
 #include "tally/result.hpp"
@@ -71,24 +74,48 @@ struct Config {
   std::vector<StaticTag> tags = {{"host", "auto"}};
 
   struct Output {
+    Profile naming = Profile::native;
+    MeasurementPer measurement = MeasurementPer::metric;
     std::string prefix;
     friend bool operator==(const Output&, const Output&) = default;
   } output;
 
+  /// One destination.
   struct Influxdb {
+    std::string name;                           ///< as written; see `destination_name`
     std::string url = "http://127.0.0.1:8086";  ///< "" writes each window to standard output
-    std::string database = "metric";
+    std::optional<Api> api;                     ///< nothing: "auto", found out
+    std::string database = "metric";            ///< of 2.x the bucket
     bool create_database = true;
     std::string retention_policy;
+    std::string org;  ///< of 2.x
     std::string username;
     std::string password;       ///< never printed
     std::string password_file;  ///< read by the daemon, again after each 401
+    std::string token;          ///< never printed
+    std::string token_file;     ///< as password_file
     std::chrono::milliseconds timeout = std::chrono::seconds(10);
     bool gzip = true;
     std::string ca_file;
     std::string proxy;
     friend bool operator==(const Influxdb&, const Influxdb&) = default;
-  } influxdb;
+  };
+  /// `[influxdb]`, or one for each `[[influxdb]]`: 1 .. 8, with different names. An empty url is
+  /// the only one.
+  std::vector<Influxdb> influxdb = {Influxdb{}};
+
+  /// Where points wait on disk for a destination that does not answer.
+  struct Spool {
+    enum class When : std::uint8_t { needed, always };
+    enum class Sync : std::uint8_t { interval, always, never };
+    std::string directory;  ///< "" is $STATE_DIRECTORY/spool; without that, memory only
+    When when = When::needed;
+    Sync sync = Sync::interval;
+    std::uint64_t max_bytes = 1 << 30;  ///< of each destination
+    std::chrono::milliseconds max_age = std::chrono::hours(24);
+    std::uint64_t min_free = 512 << 20;  ///< bytes that are left free on the file system
+    friend bool operator==(const Spool&, const Spool&) = default;
+  } spool;
 
   struct Log {
     std::string level = "info";  ///< trace debug info warning error off
@@ -107,17 +134,26 @@ struct KeyInfo {
 /// Every key, in the order of the shipped file. `tags.*` is one entry, "tags".
 const std::vector<KeyInfo>& config_keys();
 
+/// What a destination is called in logs, metrics, its spool's directory and `--set
+/// influxdb.NAME.key`: its `name`, else the host and port of its url ("db:8086"). 1 .. 64 bytes of
+/// a-z A-Z 0-9 . _ - : [ ], the first no '.'.
+std::string destination_name(const Config::Influxdb& destination);
+
 /// Where each value came from, by key: "default", "/etc/tallyd/tallyd.toml:3",
-/// "TALLYD_FLUSH_INTERVAL",
-/// "--set". Keys that are not in the map are at their default.
+/// "TALLYD_FLUSH_INTERVAL", "--set". Keys that are not in the map are at their default.
 using Origins = std::map<std::string, std::string, std::less<>>;
+
+/// The key in `Origins` of a destination's `key`, such as "url": "influxdb.url" of the first (0),
+/// "influxdb[1].url" of the next.
+std::string origin_key(std::size_t destination, std::string_view key);
 
 struct ConfigSources {
   std::string file_name;  ///< for messages; "" if there is no file
   std::string file_text;
   std::vector<std::pair<std::string, std::string>> environment;  ///< TALLYD_<SECTION>_<KEY>, value
-  std::vector<std::string>
-      sets;  ///< "flush.interval=1s", in order; a value that is no TOML is a string
+  /// "flush.interval=1s", in order; a value that is no TOML is a string. "influxdb.url" is of the
+  /// only destination, "influxdb.NAME.url" of the one of this name.
+  std::vector<std::string> sets;
 };
 
 struct LoadedConfig {
@@ -135,7 +171,8 @@ Result<LoadedConfig> load_config(const ConfigSources& sources);
 Result<Config> parse_config(std::string_view text, std::string_view file_name = "tallyd.toml");
 
 /// The effective config as TOML that `parse_config` reads back to the same value; each line ends
-/// with its origin as a comment. The password is shown as "********" in a comment, never in clear.
+/// with its origin as a comment. Passwords and tokens are shown as "********" in a comment, never
+/// in clear.
 std::string config_to_toml(const LoadedConfig& loaded);
 
 /// "10s", "100ms", "1h", "5m", "0" -> a duration; "1.5s" too. Units: ms s m h d.

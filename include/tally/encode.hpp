@@ -6,32 +6,32 @@
 #include <string_view>
 #include <vector>
 
+#include "tally/naming.hpp"
 #include "tally/payload.hpp"
-#include "tally/series.hpp"
 #include "tally/snapshot.hpp"
 
 namespace tally {
-
-/// What is written around a series' own name and tags.
-struct Naming {
-  std::string prefix;  ///< in front of every measurement
-  std::vector<StaticTag>
-      static_tags;  ///< on every point, sorted by key; a metric's own tag of that key wins
-};
 
 struct PayloadLimits {
   std::size_t bytes_max = 1 << 20;  ///< of a body; a single longer line goes alone
   std::size_t lines_max = 5000;
 };
 
-/// Encodes a window in the native naming: `count_request.count` with `count` and `rate`,
+/// Encodes a window. Native names are `count_request.count` with `count` and `rate`,
 /// `response_time.timer` with `count mean min max sum stddev p50 ..`, `x.histogram`,
-/// `x.distribution`, `x.gauge` with `value`, `x.set` with `count`.
+/// `x.distribution`, `x.gauge` with `value`, `x.set` with `count`; those of other profiles are in
+/// README. `tallyd.*` is always written in native names.
 ///
-/// One snapshot entry is one line is one point. All fields are floats. Stamps are in whole seconds
-/// if span.start and span.interval are, else in milliseconds; a series with a second of its own is
-/// stamped within that second, in payloads of nanoseconds behind the others. A field that is not
-/// finite is left out. Payloads are in order and not empty; their ids are 0.
+/// One snapshot entry is one line is one point; with etsy's names each of its numbers is. A tag
+/// that is named as a field of its point gets '_' behind it. All fields are floats. Stamps are in
+/// whole seconds if span.start and span.interval are, else in milliseconds; a series with a second
+/// of its own is stamped within that second, in payloads of nanoseconds behind the others. A field
+/// that is not finite, or that the snapshot does not hold (`needs_details`), is left out. Payloads
+/// are in order and not empty; their ids are 0.
+///
+/// Two series become one, and the later point overwrites the earlier one's fields, where a profile
+/// leaves out what tells them apart: with telegraf's names `a.b` and `a_b`, with gostatsd's a
+/// counter, a timer and a set of one name.
 std::vector<Payload> encode_influx(const Snapshot& snapshot, const Naming& naming,
                                    const PayloadLimits& limits = {});
 

@@ -2,10 +2,12 @@
 // Plain finished numbers of one window, with names and a time span. What encoders read.
 
 #include <deque>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "tally/distribution.hpp"
 #include "tally/time.hpp"
 
 namespace tally {
@@ -25,6 +27,9 @@ struct Snapshot {
     std::string_view key;
     double count, mean, min, max, sum, stddev;
     std::size_t first_percentile;  ///< in `percentiles`, as many as `percents`
+    /// Not a number where they were not asked for (`CarryRules::details`).
+    double median = std::numeric_limits<double>::quiet_NaN();
+    double sum_squares = std::numeric_limits<double>::quiet_NaN();
   };
   struct Gauge {
     std::string_view key;
@@ -42,6 +47,7 @@ struct Snapshot {
   std::vector<Gauge> gauges;
   std::vector<Set> sets;
   std::vector<double> percentiles;  ///< of all timers, `percents.size()` each
+  std::vector<Lowest> lowest;       ///< beside `percentiles`; empty where not asked for
   std::deque<std::string> owned_keys;
 
   std::size_t points() const {

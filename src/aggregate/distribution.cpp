@@ -3,8 +3,22 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 namespace tally {
+namespace {
+
+// Weights like 1/0.3 add up with rounding: a rank that is missed by a billionth is reached.
+constexpr double nearly = 1 - 1e-9;
+
+void take(double value, double weight, Lowest& share) {
+  share.count += weight;
+  share.sum += weight * value;
+  share.sum_squares += weight * value * value;
+  share.upper = value;
+}
+
+}  // namespace
 
 bool Distribution::add(double value, double weight) {
   const double sum = sum_ + value * weight;
@@ -79,21 +93,66 @@ double Distribution::stddev() const {
   return std::sqrt((m2 < 0 && std::isfinite(m2) ? 0 : m2) / weight_);
 }
 
-void Distribution::percentiles(const std::vector<double>& percents, double* out) const {
+std::vector<Distribution::Value> Distribution::ascending() const {
   std::vector<Value> values = exact_;
   if (is_exact()) {
     std::ranges::sort(values, {}, &Value::value);
   } else {
     for (const auto& bucket : histogram_.ascending())
-      values.push_back({bucket.value, bucket.weight});
+      values.push_back({std::clamp(bucket.value, min_, max_), bucket.weight});
   }
+  return values;
+}
+
+void Distribution::percentiles(const std::vector<double>& percents, double* out) const {
+  const std::vector<Value> values = ascending();
   std::size_t at = 0;
   double reached = values.front().weight;
   for (const double percent : percents) {
-    // Weights like 1/0.3 add up with rounding: a rank that is missed by a billionth is reached.
-    const double rank = percent * weight_ / 100 * (1 - 1e-9);
+    const double rank = percent * weight_ / 100 * nearly;
     while (reached < rank && at + 1 < values.size()) reached += values[++at].weight;
-    *out++ = std::clamp(values[at].value, min_, max_);
+    *out++ = values[at].value;
+  }
+}
+
+double Distribution::median() const {
+  const std::vector<Value> values = ascending();
+  const double half = weight_ / 2;
+  std::size_t at = 0;
+  double reached = values.front().weight;
+  while (reached < half * nearly && at + 1 < values.size()) reached += values[++at].weight;
+  const bool is_between = reached * nearly <= half && at + 1 < values.size();
+  return is_between ? std::midpoint(values[at].value, values[at + 1].value) : values[at].value;
+}
+
+double Distribution::sum_squares() const {
+  if (is_exact()) {
+    double sum = 0;
+    for (const Value& each : exact_) sum += each.weight * each.value * each.value;
+    return sum;
+  }
+  const Moments all = moments();
+  return all.m2 + all.weight * all.mean * all.mean;
+}
+
+void Distribution::lowest(const std::vector<double>& percents, Lowest* out) const {
+  const std::vector<Value> values = ascending();
+  std::size_t at = 0;
+  Lowest whole{.upper = values.front().value};  // of the values before `at`
+  for (const double percent : percents) {
+    const bool is_all = samples_ == 1 || percent == 100;
+    const double count = is_all ? weight_ : std::floor(percent * weight_ / 100 + 0.5);
+    if (count >= weight_) {
+      *out++ = {.count = weight_, .sum = sum_, .sum_squares = sum_squares(), .upper = max_};
+      continue;
+    }
+    for (; at + 1 < values.size(); ++at) {
+      if ((whole.count + values[at].weight) * nearly > count) break;
+      take(values[at].value, values[at].weight, whole);
+    }
+    Lowest share = whole;
+    if (count * nearly > share.count) take(values[at].value, count - share.count, share);
+    *out++ = count > 0 ? share : Lowest{};
   }
 }
 

@@ -31,6 +31,8 @@ constexpr std::ptrdiff_t dots_max = 4000;
 
 constexpr std::string_view utf8_mark = "\xEF\xBB\xBF";
 constexpr std::string_view environment_prefix = "TALLYD_";
+constexpr std::string_view destination_prefix = "influxdb.";
+constexpr std::size_t destinations_max = 8;
 
 /// What a message may show of text that someone else wrote.
 std::string printable(std::string_view text) {
@@ -130,11 +132,19 @@ class Loader {
   Status apply_table(const toml::table& table, const std::string& prefix, const Source& source);
   Status apply(const std::string& path, const toml::node& node, const toml::source_region& at,
                const Source& source);
+  Status apply_destinations(const toml::array& array, const std::string& place,
+                            const Source& source);
+  std::optional<Fault> read(const Key& key, const toml::node& node);
+  Status find_destination(std::string& path, const std::string& place);
+  std::string destination_names() const;
   Status check_together() const;
+  Status check_destinations() const;
+  Status check_credentials(std::size_t destination) const;
   Error together(std::initializer_list<std::string_view> blamed, std::string_view what) const;
 
   LoadedConfig loaded_;
-  Origins places_;  // as the origins, for messages: with the column
+  Origins places_;                          // as the origins, for messages: with the column
+  std::optional<std::size_t> destination_;  // that influxdb.* means; none: the only one
 };
 
 Status Loader::load_file(const ConfigSources& sources) {
@@ -177,7 +187,36 @@ Status Loader::load_set(const std::string& set) {
   if (equals == std::string::npos || equals == 0)
     return error_at("--set " + printable(set), "write KEY=VALUE, such as flush.interval=1s");
   const std::string key = set.substr(0, equals);
-  return apply_text(key, set.substr(equals + 1), Source{"--set " + printable(key), "--set", false});
+  const Source source{"--set " + printable(key), "--set", false};
+  std::string path = key;
+  if (Status error = find_destination(path, source.label)) return error;
+  const Status error = apply_text(path, set.substr(equals + 1), source);
+  destination_.reset();
+  return error;
+}
+
+/// Makes "influxdb.NAME.url" mean "influxdb.url" of that destination. A name can hold dots, a key
+/// does not.
+Status Loader::find_destination(std::string& path, const std::string& place) {
+  const std::size_t begin = destination_prefix.size();
+  const std::size_t dot = path.rfind('.');
+  if (!path.starts_with(destination_prefix) || dot < begin) return {};
+  const std::string name = path.substr(begin, dot - begin);
+  const auto& all = loaded_.config.influxdb;
+  const auto found = std::ranges::find(all, name, destination_name);
+  if (found == all.end())
+    return error_at(place, fmt::format("no destination is named {}, only {}", quote(name, 80),
+                                       destination_names()));
+  destination_ = static_cast<std::size_t>(found - all.begin());
+  path.erase(begin, dot + 1 - begin);
+  return {};
+}
+
+std::string Loader::destination_names() const {
+  std::vector<std::string> names;
+  for (const Config::Influxdb& each : loaded_.config.influxdb)
+    names.push_back(destination_name(each));
+  return fmt::format("{}", fmt::join(names, ", "));
 }
 
 /// A key that wants a string takes `1234` as text too, so that a password of digits needs no
@@ -219,11 +258,20 @@ Status Loader::apply_table(const toml::table& table, const std::string& prefix,
 Status Loader::apply(const std::string& path, const toml::node& node, const toml::source_region& at,
                      const Source& source) {
   const std::string place = source.place(at);
+  const bool is_of_destination = path.starts_with(destination_prefix);
   std::optional<Fault> fault;
   if (const Key* const key = find_key(path); key != nullptr && key->read) {
-    fault = key->read(node, loaded_.config);
+    if (is_of_destination && !destination_ && loaded_.config.influxdb.size() > 1)
+      return error_at(
+          place, fmt::format("there are {} destinations: write --set influxdb.NAME.{}, "
+                             "NAME one of {}",
+                             loaded_.config.influxdb.size(), path.substr(destination_prefix.size()),
+                             destination_names()));
+    fault = read(*key, node);
   } else if (path.starts_with("tags.")) {
     fault = config_detail::read_tag(std::string_view(path).substr(5), node, loaded_.config);
+  } else if (path == "influxdb" && node.is_array()) {
+    return apply_destinations(*node.as_array(), place, source);
   } else if (path == "tags" || is_section(path)) {
     const toml::table* const section = node.as_table();
     if (section == nullptr)
@@ -236,9 +284,45 @@ Status Loader::apply(const std::string& path, const toml::node& node, const toml
   if (fault)
     return error_at(fault->where == nullptr ? place : source.place(fault->where->source()),
                     printable(path) + " " + fault->why);
-  loaded_.origins[path] = source.origin_of(at);
-  places_[path] = place;
+  const std::string key = is_of_destination ? origin_key(destination_.value_or(0),
+                                                         path.substr(destination_prefix.size()))
+                                            : path;
+  loaded_.origins[key] = source.origin_of(at);
+  places_[key] = place;
   return {};
+}
+
+/// `[[influxdb]]`: in place of all destinations so far.
+Status Loader::apply_destinations(const toml::array& array, const std::string& place,
+                                  const Source& source) {
+  if (array.empty() || array.size() > destinations_max)
+    return error_at(place, fmt::format("influxdb must name 1 to {} destinations, not {}",
+                                       destinations_max, array.size()));
+  const auto is_of_destination = [](const auto& entry) {
+    return entry.first.starts_with("influxdb");
+  };
+  std::erase_if(loaded_.origins, is_of_destination);
+  std::erase_if(places_, is_of_destination);
+  loaded_.config.influxdb.assign(array.size(), Config::Influxdb{});
+  for (std::size_t i = 0; i < array.size(); ++i) {
+    const toml::table* const section = array[i].as_table();
+    if (section == nullptr) return error_at(place, "influxdb must be sections: [[influxdb]]");
+    destination_ = i;
+    if (Status error = apply_table(*section, std::string(destination_prefix), source)) return error;
+  }
+  destination_.reset();
+  return {};
+}
+
+/// The rows of [influxdb] know the first destination only.
+std::optional<Fault> Loader::read(const Key& key, const toml::node& node) {
+  const std::size_t at = destination_.value_or(0);
+  if (at == 0) return key.read(node, loaded_.config);
+  auto& all = loaded_.config.influxdb;
+  std::swap(all[0], all[at]);
+  std::optional<Fault> fault = key.read(node, loaded_.config);
+  std::swap(all[0], all[at]);
+  return fault;
 }
 
 /// Blames the first of `blamed` that was set at all: the defaults fit together.
@@ -253,9 +337,6 @@ Error Loader::together(std::initializer_list<std::string_view> blamed,
 /// What no key can see alone.
 Status Loader::check_together() const {
   const Config& config = loaded_.config;
-  const Config::Influxdb& influxdb = config.influxdb;
-  const bool has_password = !influxdb.password.empty();
-  const bool has_password_file = !influxdb.password_file.empty();
   if (config.gauges.ttl.count() != 0 && config.gauges.ttl < config.flush.interval)
     return together({"gauges.ttl", "flush.interval"},
                     fmt::format("gauges.ttl ({}) must be \"0\" or at least flush.interval ({})",
@@ -266,18 +347,74 @@ Status Loader::check_together() const {
       listen.unix_stream.empty())
     return together({"listen.udp", "listen.tcp", "listen.unixgram", "listen.unix"},
                     "listen names no address and no path: tallyd would receive nothing");
-  if (!influxdb.url.empty() && influxdb.database.empty())
-    return together({"influxdb.database"},
-                    "influxdb.database must name a database; to write to "
-                    "none, set influxdb.url to \"\"");
-  if (has_password && has_password_file)
-    return together({"influxdb.password"},
+  if (config.output.measurement == MeasurementPer::type && config.output.naming != Profile::native)
+    return together(
+        {"output.measurement"},
+        "output.measurement = \"per_type\" goes with output.naming = \"native\" only: the "
+        "other names are those of dashboards, which know no tag metric");
+  return check_destinations();
+}
+
+Status Loader::check_destinations() const {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < loaded_.config.influxdb.size(); ++i) {
+    const Config::Influxdb& each = loaded_.config.influxdb[i];
+    const std::string name = destination_name(each);
+    const std::string name_key = origin_key(i, "name");
+    const std::string url_key = origin_key(i, "url");
+    const std::string database_key = origin_key(i, "database");
+    if (std::ranges::find(names, name) != names.end())
+      return together({name_key, url_key, database_key},
+                      fmt::format("two destinations are named {}; give each a name of its own "
+                                  "(influxdb.name)",
+                                  name));
+    if (each.url.empty() && loaded_.config.influxdb.size() > 1)
+      return together({url_key},
+                      "influxdb.url is \"\", which is standard output: that can only be the one "
+                      "destination");
+    if (!each.url.empty() && each.database.empty())
+      return together({database_key},
+                      "influxdb.database must name a database; to write to "
+                      "none, set influxdb.url to \"\"");
+    if (Status error = check_credentials(i)) return error;
+    names.push_back(name);
+  }
+  return {};
+}
+
+/// A request carries one kind of credentials. With api = "auto" both may stand there: the token is
+/// for 2 and 3, the user for 1 and 0.8.
+Status Loader::check_credentials(std::size_t destination) const {
+  const Config::Influxdb& each = loaded_.config.influxdb[destination];
+  const std::string password = origin_key(destination, "password");
+  const std::string password_file = origin_key(destination, "password_file");
+  const std::string token = origin_key(destination, "token");
+  const std::string token_file = origin_key(destination, "token_file");
+  if (!each.password.empty() && !each.password_file.empty())
+    return together({password},
                     "influxdb.password and influxdb.password_file are both "
                     "set; keep one, better the file");
-  if (influxdb.username.empty() && (has_password || has_password_file))
-    return together({"influxdb.password", "influxdb.password_file"},
+  if (!each.token.empty() && !each.token_file.empty())
+    return together({token},
+                    "influxdb.token and influxdb.token_file are both set; keep one, better the "
+                    "file");
+  if (each.username.empty() && !(each.password.empty() && each.password_file.empty()))
+    return together({password, password_file},
                     "there is a password but no influxdb.username to go with it");
+  const bool has_token = !each.token.empty() || !each.token_file.empty();
+  if (has_token && each.api == Api::v0_8)
+    return together({token, token_file},
+                    "InfluxDB 0.8 (influxdb.api) knows no tokens; set influxdb.username and "
+                    "influxdb.password_file");
+  if (has_token && each.api && !each.username.empty())
+    return together({token, token_file},
+                    "there is a token and an influxdb.username, and a request carries one of them; "
+                    "keep the token for InfluxDB 2 and 3, the user for 1");
   return {};
+}
+
+std::string_view section_of(const Key& key) {
+  return key.info.key.substr(0, key.info.key.find('.'));
 }
 
 /// "flush.interval = ..  # origin", without the section.
@@ -289,20 +426,39 @@ std::string print_line(std::string_view name, std::string_view value, std::strin
 }
 
 std::string print_tags(const LoadedConfig& loaded) {
-  std::string out = "\n[tags]\n";
+  std::string out = "[tags]\n";
   for (const StaticTag& tag : loaded.config.tags)
     out += print_line(config_detail::toml_key(tag.key), config_detail::toml_string(tag.value),
                       "tags." + tag.key, loaded.origins);
   return out;
 }
 
-std::string print_key(const Key& key, const LoadedConfig& loaded) {
-  const std::string_view name = key.info.key.substr(key.info.key.find('.') + 1);
-  if (key.print) return print_line(name, key.print(loaded.config), key.info.key, loaded.origins);
-  // The password, the one key that is not printed.
-  if (loaded.config.influxdb.password.empty())
-    return print_line(name, "\"\"", key.info.key, loaded.origins);
-  return "# " + print_line(name, "\"********\"", key.info.key, loaded.origins);
+/// The rows of a section, with the destination that those of [influxdb] mean.
+std::string print_rows(std::string_view section, const LoadedConfig& loaded,
+                       std::size_t destination) {
+  Config config = loaded.config;
+  std::swap(config.influxdb[0], config.influxdb[destination]);
+  std::string out;
+  for (const Key& key : keys()) {
+    if (section_of(key) != section) continue;
+    const std::string name(key.info.key.substr(section.size() + 1));
+    const std::string origin =
+        section == "influxdb" ? origin_key(destination, name) : std::string(key.info.key);
+    const std::string value = key.print(config);
+    if (key.is_secret && value != "\"\"") out += "# ";
+    out += print_line(name, value, origin, loaded.origins);
+  }
+  return out;
+}
+
+std::string print_section(std::string_view section, const LoadedConfig& loaded) {
+  if (section == "tags") return print_tags(loaded);
+  const std::size_t count = section == "influxdb" ? loaded.config.influxdb.size() : 1;
+  std::string out;
+  for (std::size_t i = 0; i < count; ++i)
+    out += fmt::format("{}[{}]{}\n", count == 1 ? "" : "[", section, count == 1 ? "" : "]") +
+           print_rows(section, loaded, i) + (i + 1 < count ? "\n" : "");
+  return out;
 }
 
 }  // namespace
@@ -326,17 +482,17 @@ std::string config_to_toml(const LoadedConfig& loaded) {
   std::string out;
   std::string_view open;  // the section that is being written
   for (const Key& key : keys()) {
-    if (key.info.key == "tags") {
-      out += print_tags(loaded);
-      open = "tags";
-      continue;
-    }
-    const std::string_view section = key.info.key.substr(0, key.info.key.find('.'));
-    if (section != open) out += fmt::format("{}[{}]\n", out.empty() ? "" : "\n", section);
+    const std::string_view section = section_of(key);
+    if (section == open) continue;
+    out += (out.empty() ? "" : "\n") + print_section(section, loaded);
     open = section;
-    out += print_key(key, loaded);
   }
   return out;
+}
+
+std::string origin_key(std::size_t destination, std::string_view key) {
+  if (destination == 0) return fmt::format("influxdb.{}", key);
+  return fmt::format("influxdb[{}].{}", destination, key);
 }
 
 }  // namespace tally

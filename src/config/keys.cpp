@@ -9,151 +9,16 @@
 #include <cstdint>
 #include <utility>
 
+#include "rows.hpp"
 #include "rules.hpp"
 #include "tally/text.hpp"
 
 namespace tally::config_detail {
 namespace {
 
-using std::chrono::milliseconds;
-using MaybeFault = std::optional<Fault>;
-
 constexpr std::size_t percentiles_max = 32;
 constexpr std::size_t list_max = 64;
 constexpr std::size_t static_tags_max = 16;
-
-/// A value as a message may show it.
-std::string shown(const toml::node& node) {
-  if (const auto* text = node.as_string()) return quote(text->get(), 60);
-  if (const auto* integer = node.as_integer()) return fmt::format("{}", integer->get());
-  if (const auto* number = node.as_floating_point()) return fmt::format("{}", number->get());
-  if (const auto* boolean = node.as_boolean()) return boolean->get() ? "true" : "false";
-  if (node.is_array()) return "an array";
-  if (node.is_table()) return "a table";
-  return "a date or time";
-}
-
-Fault must_be(std::string_view allowed, const toml::node& node) {
-  return Fault{fmt::format("must be {}, not {}", allowed, shown(node))};
-}
-
-using TextRule = std::string (*)(std::string_view text);  // of rules.hpp
-
-// Rows. `get` is a generic lambda from a config to the field, so that one names the field once.
-
-template <class Get>
-Key text(std::string_view name, std::string_view meaning, Get get, TextRule rule = plain_text) {
-  const Read read = [get, rule](const toml::node& node, Config& config) -> MaybeFault {
-    const auto* const value = node.as_string();
-    if (value == nullptr) return must_be("a string", node);
-    if (std::string why = rule(value->get()); !why.empty()) return Fault{std::move(why)};
-    get(config) = value->get();
-    return {};
-  };
-  return {{name, meaning}, read, [get](const Config& config) { return toml_string(get(config)); }};
-}
-
-template <class Get>
-Key flag(std::string_view name, std::string_view meaning, Get get) {
-  const Read read = [get](const toml::node& node, Config& config) -> MaybeFault {
-    const auto* const value = node.as_boolean();
-    if (value == nullptr) return must_be("true or false", node);
-    get(config) = value->get();
-    return {};
-  };
-  return {{name, meaning}, read, [get](const Config& config) {
-            return get(config) ? "true" : "false";
-          }};
-}
-
-struct Limits {
-  std::int64_t min;
-  std::int64_t max;
-};
-
-template <class Get>
-Key number(std::string_view name, std::string_view meaning, Get get, Limits limits) {
-  const Read read = [get, limits](const toml::node& node, Config& config) -> MaybeFault {
-    const auto* const value = node.as_integer();
-    if (value == nullptr || value->get() < limits.min || value->get() > limits.max)
-      return must_be(fmt::format("a whole number from {} to {}", limits.min, limits.max), node);
-    auto& field = get(config);
-    field = static_cast<std::remove_reference_t<decltype(field)>>(value->get());
-    return {};
-  };
-  return {
-      {name, meaning}, read, [get](const Config& config) { return std::to_string(get(config)); }};
-}
-
-/// "32MiB", or a number of bytes.
-std::optional<std::uint64_t> bytes_of(const toml::node& node) {
-  const auto* const number = node.as_integer();
-  if (number != nullptr && number->get() >= 0) return static_cast<std::uint64_t>(number->get());
-  const auto* const string = node.as_string();
-  const Result<std::uint64_t> size = string ? parse_size(string->get()) : Error{};
-  return size ? std::optional(size.value()) : std::nullopt;
-}
-
-template <class Get>
-Key size(std::string_view name, std::string_view meaning, Get get, Limits limits) {
-  const Read read = [get, limits](const toml::node& node, Config& config) -> MaybeFault {
-    const std::optional<std::uint64_t> bytes = bytes_of(node);
-    if (!bytes || std::cmp_less(*bytes, limits.min) || std::cmp_greater(*bytes, limits.max))
-      return must_be(fmt::format("a size from {} to {}, such as \"32MiB\"",
-                                 as_size(static_cast<std::uint64_t>(limits.min)),
-                                 as_size(static_cast<std::uint64_t>(limits.max))),
-                     node);
-    get(config) = *bytes;
-    return {};
-  };
-  return {{name, meaning}, read, [get](const Config& config) {
-            return toml_string(as_size(get(config)));
-          }};
-}
-
-struct Durations {
-  milliseconds min;
-  milliseconds max;
-  bool zero_is_for_ever = false;
-};
-
-template <class Get>
-Key duration(std::string_view name, std::string_view meaning, Get get, Durations limits) {
-  const Read read = [get, limits](const toml::node& node, Config& config) -> MaybeFault {
-    const auto* const string = node.as_string();
-    const Result<milliseconds> value = string ? parse_duration(string->get()) : Error{};
-    const bool is_for_ever = value && limits.zero_is_for_ever && value.value().count() == 0;
-    if (!value || (!is_for_ever && (value.value() < limits.min || value.value() > limits.max)))
-      return must_be(fmt::format("a duration from {} to {}, such as \"10s\"{}",
-                                 duration_to_string(limits.min), duration_to_string(limits.max),
-                                 limits.zero_is_for_ever ? ", or \"0\" for ever" : ""),
-                     node);
-    get(config) = value.value();
-    return {};
-  };
-  return {{name, meaning}, read, [get](const Config& config) {
-            return toml_string(duration_to_string(get(config)));
-          }};
-}
-
-/// The words for the values of an enum that counts from 0.
-using TwoWords = std::array<std::string_view, 2>;
-
-template <class Get>
-Key either(std::string_view name, std::string_view meaning, Get get, TwoWords words) {
-  const Read read = [get, words](const toml::node& node, Config& config) -> MaybeFault {
-    const auto* const text = node.as_string();
-    const auto word = text ? std::ranges::find(words, text->get()) : words.end();
-    if (word == words.end())
-      return must_be(fmt::format("\"{}\" or \"{}\"", words[0], words[1]), node);
-    auto& field = get(config);
-    field = static_cast<std::remove_reference_t<decltype(field)>>(word - words.begin());
-    return {};
-  };
-  return {{name, meaning}, read, [get, words](const Config& config) {
-            return toml_string(words[static_cast<std::size_t>(get(config))]);
-          }};
-}
 
 // percentiles
 
@@ -293,16 +158,6 @@ MaybeFault read_unix_mode(const toml::node& node, Config& config) {
   return {};
 }
 
-// influxdb.password: never shown, neither in messages nor in print
-
-MaybeFault read_password(const toml::node& node, Config& config) {
-  const auto* const value = node.as_string();
-  if (value == nullptr) return Fault{"must be a string (its value is not shown)"};
-  if (std::string why = plain_text(value->get()); !why.empty()) return Fault{std::move(why)};
-  config.influxdb.password = value->get();
-  return {};
-}
-
 // tags
 
 /// Puts a tag where its name sorts, in place of an earlier one of that name.
@@ -432,11 +287,10 @@ void add_dialects_and_names(std::vector<Key>& rows) {
       dialect("dialects.events", "DogStatsD's events: _e{5,4}:title|text", &Dialects::events));
   rows.push_back(dialect("dialects.service_checks", "DogStatsD's service checks: _sc|name|0",
                          &Dialects::service_checks));
-  rows.push_back(
-      either("names.sanitize",
-             "how names and tags are cleaned: \"none\", or \"etsy\" as Graphite needs it",
-             [](auto& c) -> auto& { return c.parse.sanitize; }, {"none", "etsy"}));
-  rows.push_back(either(
+  rows.push_back(word("names.sanitize",
+                      "how names and tags are cleaned: \"none\", or \"etsy\" as Graphite needs it",
+                      [](auto& c) -> auto& { return c.parse.sanitize; }, {"none", "etsy"}));
+  rows.push_back(word(
       "names.signed_gauges", "what -3 does to a gauge: \"delta\" moves it, \"absolute\" sets it",
       [](auto& c) -> auto& { return c.parse.signed_gauges; }, {"delta", "absolute"}));
 }
@@ -450,56 +304,21 @@ void add_gauges_tags_output(std::vector<Key>& rows) {
       {{"tags", "tags added to every point, at most 16; a metric's own tag of the same name wins"},
        {},
        {}});
+  rows.push_back(word("output.naming",
+                      "whose names are written, so that dashboards made for it go on",
+                      [](auto& c) -> auto& { return c.output.naming; },
+                      {"native", "go-metrics", "telegraf", "gostatsd", "etsy"}));
+  rows.push_back(
+      word("output.measurement",
+           "what makes a measurement: \"per_metric\", or \"per_type\" with the name in a tag",
+           [](auto& c) -> auto& { return c.output.measurement; }, {"per_metric", "per_type"}));
   rows.push_back(text(
       "output.prefix",
       "text in front of every measurement's name, at most 128 bytes; \"\" adds nothing",
       [](auto& c) -> auto& { return c.output.prefix; }, prefix_text));
 }
 
-void add_influxdb(std::vector<Key>& rows) {
-  rows.push_back(text(
-      "influxdb.url", "where InfluxDB answers; \"\" writes each window to standard output instead",
-      [](auto& c) -> auto& { return c.influxdb.url; }, url_text));
-  rows.push_back(text(
-      "influxdb.database", "the database that is written to",
-      [](auto& c) -> auto& { return c.influxdb.database; }));
-  rows.push_back(flag(
-      "influxdb.create_database",
-      "create the database when it is missing; needs an admin where users are switched on",
-      [](auto& c) -> auto& { return c.influxdb.create_database; }));
-  rows.push_back(text(
-      "influxdb.retention_policy",
-      "retention policy to write under; \"\" is the database's default",
-      [](auto& c) -> auto& { return c.influxdb.retention_policy; }));
-  rows.push_back(text(
-      "influxdb.username", "user for HTTP Basic authentication; \"\" sends none",
-      [](auto& c) -> auto& { return c.influxdb.username; }, username_text));
-  rows.push_back({{"influxdb.password",
-                   "the user's password in clear; password_file keeps it out of this file"},
-                  read_password,
-                  {}});
-  rows.push_back(text(
-      "influxdb.password_file",
-      "file with the password; read at the start and again after each 401",
-      [](auto& c) -> auto& { return c.influxdb.password_file; }));
-}
-
-void add_transfer_and_log(std::vector<Key>& rows) {
-  using namespace std::chrono_literals;
-  rows.push_back(
-      duration("influxdb.timeout",
-               "how long one request may take, 100ms .. 5m; then the same bytes are sent again",
-               [](auto& c) -> auto& { return c.influxdb.timeout; }, {100ms, 5min}));
-  rows.push_back(flag(
-      "influxdb.gzip", "compress what is sent, to about a ninth; costs a little CPU",
-      [](auto& c) -> auto& { return c.influxdb.gzip; }));
-  rows.push_back(text(
-      "influxdb.ca_file",
-      "certificates that an https server is checked against; \"\" is the system's bundle",
-      [](auto& c) -> auto& { return c.influxdb.ca_file; }));
-  rows.push_back(text(
-      "influxdb.proxy", "HTTP proxy; the environment's proxy variables are not obeyed",
-      [](auto& c) -> auto& { return c.influxdb.proxy; }, proxy_text));
+void add_log(std::vector<Key>& rows) {
   rows.push_back(text(
       "log.level", "least level that is logged: trace, debug, info, warning, error or off",
       [](auto& c) -> auto& { return c.log.level; }, level_text));
@@ -515,7 +334,8 @@ const std::vector<Key>& keys() {
     add_dialects_and_names(made);
     add_gauges_tags_output(made);
     add_influxdb(made);
-    add_transfer_and_log(made);
+    add_spool(made);
+    add_log(made);
     return made;
   }();
   return rows;

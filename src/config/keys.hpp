@@ -26,8 +26,13 @@ using Print = std::function<std::string(const Config&)>;
 struct Key {
   KeyInfo info;
   Read read;    ///< leaves the config alone when it finds a fault; null for "tags"
-  Print print;  ///< the value as TOML; null for "tags" and for what must not be printed
+  Print print;  ///< the value as TOML, of a secret: stars; null for "tags"
+  bool is_secret = false;
 };
+
+/// The rows of the sections that deliver. Those of [influxdb] know the first destination only.
+void add_influxdb(std::vector<Key>& rows);
+void add_spool(std::vector<Key>& rows);
 
 /// All keys, in the order of the shipped file; the keys of a section stand together.
 const std::vector<Key>& keys();

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cstdint>
 
+#include "tally/config.hpp"
 #include "tally/series.hpp"
 #include "tally/text.hpp"
 
@@ -16,6 +17,7 @@ namespace {
 constexpr std::size_t tag_bytes_max = 256;
 constexpr std::size_t prefix_bytes_max = 128;
 constexpr std::size_t text_bytes_max = 4096;
+constexpr std::size_t destination_name_bytes_max = 64;
 
 /// What becomes part of a series' name: influxd cannot escape a backslash.
 std::string name_text(std::string_view text) {
@@ -47,6 +49,12 @@ bool is_host_and_port(std::string_view authority) {
   std::uint32_t port = 0;
   const auto [end, error] = std::from_chars(rest.data() + 1, rest.data() + rest.size(), port);
   return error == std::errc() && end == rest.data() + rest.size() && port >= 1 && port <= 65535;
+}
+
+/// What the name of a destination, which names a directory too, may hold.
+bool is_name_byte(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+         std::string_view("._-:[]").find(c) != std::string_view::npos;
 }
 
 }  // namespace
@@ -111,6 +119,14 @@ std::string unix_path_text(std::string_view path) {
   return plain_text(path);
 }
 
+std::string destination_name_text(std::string_view text) {
+  if (text.size() > destination_name_bytes_max)
+    return fmt::format("must have at most {} bytes", destination_name_bytes_max);
+  if (text.starts_with('.') || !std::ranges::all_of(text, is_name_byte))
+    return "must be made of a-z A-Z 0-9 . _ - : [ ] and not begin with '.', not " + quote(text, 60);
+  return {};
+}
+
 std::string level_text(std::string_view text) {
   static constexpr std::array<std::string_view, 6> levels = {"trace",   "debug", "info",
                                                              "warning", "error", "off"};
@@ -135,3 +151,21 @@ std::string tag_value_text(std::string_view value) {
 }
 
 }  // namespace tally::config_detail
+
+namespace tally {
+
+std::string destination_name(const Config::Influxdb& destination) {
+  if (!destination.name.empty()) return destination.name;
+  const std::string_view url = destination.url;
+  const std::size_t scheme = url.find("://");
+  if (scheme == std::string_view::npos) return "stdout";
+  const std::string_view rest = url.substr(scheme + 3);
+  std::string name(
+      rest.substr(0, std::min(rest.find('/'), config_detail::destination_name_bytes_max)));
+  for (char& c : name)
+    if (!config_detail::is_name_byte(c)) c = '_';
+  if (name.starts_with('.')) name.front() = '_';
+  return name;
+}
+
+}  // namespace tally

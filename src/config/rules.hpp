@@ -27,6 +27,9 @@ std::string unix_path_text(std::string_view path);
 std::string url_text(std::string_view text);
 std::string proxy_text(std::string_view text);
 
+/// Nothing, or what `destination_name` promises.
+std::string destination_name_text(std::string_view text);
+
 /// No ':', which would end it in an Authorization header.
 std::string username_text(std::string_view text);
 

@@ -180,6 +180,15 @@ void find_influxdb_problems(const Config::Influxdb& influxdb, std::vector<Findin
     const Result<std::string> secret = read_secret(influxdb.password_file);
     if (!secret) findings.push_back({Level::mend, secret.error().message});
   }
+  if (!influxdb.token_file.empty()) {
+    const Result<std::string> secret = read_secret(influxdb.token_file, "influxdb.token_file");
+    if (!secret) findings.push_back({Level::mend, secret.error().message});
+  }
+  if (influxdb.api == Api::v2 && influxdb.token.empty() && influxdb.token_file.empty())
+    findings.push_back(
+        {Level::mend, fmt::format("influxdb {}: api is \"2\" and there is no token, without which "
+                                  "InfluxDB 2 takes no points; set influxdb.token_file",
+                                  destination_name(influxdb))});
   const Answer answer = ping(influxdb);
   findings.push_back(judge_ping(influxdb.url, answer.status, answer.version, answer.error));
 }
@@ -265,7 +274,7 @@ std::vector<Finding> find_problems(const LoadedConfig& loaded) {
     findings.push_back(try_receive_buffer(config.listen.receive_buffer));
   if (std::optional<std::string> exposed = exposed_password(loaded))
     findings.push_back({Level::mend, std::move(*exposed)});
-  find_influxdb_problems(config.influxdb, findings);
+  for (const Config::Influxdb& each : config.influxdb) find_influxdb_problems(each, findings);
   return findings;
 }
 

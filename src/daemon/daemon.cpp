@@ -92,7 +92,10 @@ Daemon::Daemon(const Config& config, spdlog::logger& logger)
                    .set_members_exact = config.limits.set_members,
                    .hash_seed = random_seed(),
                    .static_tags = effective_tags(config)},
-      naming_{.prefix = config.output.prefix, .static_tags = table_rules_.static_tags},
+      naming_{.prefix = config.output.prefix,
+              .static_tags = table_rules_.static_tags,
+              .profile = config.output.naming,
+              .measurement = config.output.measurement},
       parts_(loop_, [this](WindowPart part) { on_part(std::move(part)); }),
       window_timer_(loop_, [this] { on_window_end(); }),
       overdue_timer_(loop_, [this] { on_parts_overdue(); }),
@@ -101,7 +104,8 @@ Daemon::Daemon(const Config& config, spdlog::logger& logger)
       clock_(config.flush.interval, wall_now()),
       carry_({.percents = config.flush.percentiles,
               .gauge_ttl = config.gauges.ttl,
-              .gauges_max = config.limits.series}) {}
+              .gauges_max = config.limits.series,
+              .details = needs_details(config.output.naming)}) {}
 
 Daemon::~Daemon() = default;
 
@@ -196,7 +200,7 @@ void Daemon::announce(const Listeners& listeners) {
 }
 
 Status Daemon::start_output() {
-  const Config::Influxdb& influxdb = config_.influxdb;
+  const Config::Influxdb& influxdb = config_.influxdb.front();
   if (influxdb.url.empty()) {
     writes_to_terminal_ = true;
     output_ = std::make_unique<TerminalOutput>(loop_, STDOUT_FILENO, OutboxLimits{});

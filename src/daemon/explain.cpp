@@ -266,7 +266,10 @@ Explainer::Explainer(const Config& config, std::vector<StaticTag> static_tags)
              .set_members_exact = config.limits.set_members,
              .hash_seed = 0,  // no stranger sends here
              .static_tags = static_tags},
-      naming_{.prefix = config.output.prefix, .static_tags = std::move(static_tags)},
+      naming_{.prefix = config.output.prefix,
+              .static_tags = std::move(static_tags),
+              .profile = config.output.naming,
+              .measurement = config.output.measurement},
       table_(rules_) {}
 
 std::optional<Reason> Explainer::add_sample(const Sample& sample) {
@@ -308,7 +311,9 @@ void Explainer::digest(std::string_view datagram, WallTime now) {
   std::ranges::stable_sort(refused_, {},
                            [](const Refusal& refusal) { return refusal.line.data(); });
 
-  Carry carry({.percents = config_.flush.percentiles, .gauge_ttl = config_.gauges.ttl});
+  Carry carry({.percents = config_.flush.percentiles,
+               .gauge_ttl = config_.gauges.ttl,
+               .details = needs_details(naming_.profile)});
   points_ = lines_of(encode_influx(carry.close(table_, window), naming_));
   std::vector<StampedNotice> notices;
   for (const Line& line : batch_.lines) {

@@ -1,6 +1,7 @@
 #include "daemon/sources.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -78,6 +79,11 @@ std::string host_name() {
   return host;
 }
 
+bool is_readable_by_all(const std::string& path) {
+  struct stat about {};
+  return stat(path.c_str(), &about) == 0 && (about.st_mode & S_IROTH) != 0;
+}
+
 }  // namespace
 
 Result<ConfigSources> read_sources(const std::optional<std::string>& file,
@@ -96,27 +102,34 @@ Result<ConfigSources> read_sources(const std::optional<std::string>& file,
   return sources;
 }
 
-Result<std::string> read_secret(const std::string& path) {
+Result<std::string> read_secret(const std::string& path, std::string_view key) {
   Result<std::string> text = read_file(path, secret_bytes_max);
-  if (!text) return Error{text.error().message + "; see influxdb.password_file", text.error().code};
+  if (!text) return Error{fmt::format("{}; see {}", text.error().message, key), text.error().code};
   std::string secret = std::move(text).value();
   const std::size_t line_end = secret.ends_with("\r\n") ? 2 : secret.ends_with('\n') ? 1 : 0;
   secret.resize(secret.size() - line_end);
-  if (secret.empty()) return Error{quote(path) + " is empty; see influxdb.password_file"};
+  if (secret.empty()) return Error{fmt::format("{} is empty; see {}", quote(path), key)};
   return secret;
 }
 
 std::optional<std::string> exposed_password(const LoadedConfig& loaded) {
-  const auto origin = loaded.origins.find("influxdb.password");
-  if (origin == loaded.origins.end() || loaded.config.influxdb.password.empty()) return {};
-  const std::size_t colon = origin->second.rfind(':');  // "/etc/tallyd/tallyd.toml:12"
-  if (colon == std::string::npos) return {};            // "TALLYD_INFLUXDB_PASSWORD", "--set"
-  const std::string path = origin->second.substr(0, colon);
-  struct stat about {};
-  if (stat(path.c_str(), &about) != 0 || (about.st_mode & S_IROTH) == 0) return {};
-  return quote(path) +
-         " holds influxdb.password and every user of this host can read it: "
-         "chmod o-r it, or use influxdb.password_file";
+  for (std::size_t i = 0; i < loaded.config.influxdb.size(); ++i) {
+    const Config::Influxdb& each = loaded.config.influxdb[i];
+    for (const std::string_view key : {"password", "token"}) {
+      if ((key == "token" ? each.token : each.password).empty()) continue;
+      const auto origin = loaded.origins.find(origin_key(i, key));
+      if (origin == loaded.origins.end()) continue;
+      const std::size_t colon = origin->second.rfind(':');  // "/etc/tallyd/tallyd.toml:12"
+      if (colon == std::string::npos) continue;             // "TALLYD_INFLUXDB_PASSWORD", "--set"
+      const std::string path = origin->second.substr(0, colon);
+      if (!is_readable_by_all(path)) continue;
+      return fmt::format(
+          "{} holds influxdb.{} and every user of this host can read it: chmod o-r it, or use "
+          "influxdb.{}_file",
+          quote(path), key, key);
+    }
+  }
+  return {};
 }
 
 std::vector<StaticTag> effective_tags(const Config& config) {

@@ -20,11 +20,13 @@ inline constexpr std::string_view default_config_file = "/etc/tallyd/tallyd.toml
 Result<ConfigSources> read_sources(const std::optional<std::string>& file,
                                    std::vector<std::string> sets, const char* const* environment);
 
-/// The text of a file that holds a password, without one line end at its end. Empty, missing and
-/// larger than 4 KiB are errors. Blocks as a file does.
-Result<std::string> read_secret(const std::string& path);
+/// The text of a file that holds a password or a token, without one line end at its end. Empty,
+/// missing and larger than 4 KiB are errors; they name the `key` that names the file. Blocks as a
+/// file does.
+Result<std::string> read_secret(const std::string& path,
+                                std::string_view key = "influxdb.password_file");
 
-/// A line for the operator if a password stands in a config file that everyone can read.
+/// A line for the operator if a password or a token stands in a config file that everyone can read.
 std::optional<std::string> exposed_password(const LoadedConfig& loaded);
 
 /// The static tags as they are written: "auto" of the tag host is this host's name (bytes that no

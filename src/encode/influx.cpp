@@ -1,7 +1,10 @@
-// The native naming: one snapshot entry is one line is one point.
+// One snapshot entry is one line is one point (with etsy's names, one for each of its numbers).
 //
 //     response_time.timer,env=prod,host=a count=3,mean=2,...,p999=3 1700000000
 //     ^prefix + name + kind ^tags, sorted ^fields, all floats       ^stamp, the same on all lines
+//
+// Which words those are is the scheme's (scheme.hpp); tallyd's own series keep the native ones,
+// whatever is chosen for the rest: dashboards and alerts on them are ours.
 //
 // What is the same on many lines (static tags, field names, the stamp) is rendered once a window.
 //
@@ -13,35 +16,89 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdint>
+#include <deque>
 #include <iterator>
+#include <limits>
+#include <type_traits>
 #include <utility>
 
+#include "encode/scheme.hpp"
 #include "tally/encode.hpp"
 
 namespace tally {
 namespace {
 
-std::string_view measurement_suffix(Kind kind) {
-  switch (kind) {
-    case Kind::counter:
-      return ".count";
-    case Kind::gauge:
-      return ".gauge";
-    case Kind::timer:
-      return ".timer";
-    case Kind::histogram:
-      return ".histogram";
-    case Kind::distribution:
-      return ".distribution";
-    case Kind::set:
-      return ".set";
-    case Kind::event:
-    case Kind::service_check:
-      break;  // encode_notices
+constexpr double nothing = std::numeric_limits<double>::quiet_NaN();  // is not written
+
+double number(const Snapshot::Counter& counter, Stat stat, double /*seconds*/) {
+  return stat == Stat::rate ? counter.rate : counter.count;
+}
+
+double number(const Snapshot::Gauge& gauge, Stat /*stat*/, double /*seconds*/) {
+  return gauge.value;
+}
+
+double number(const Snapshot::Set& set, Stat /*stat*/, double /*seconds*/) {
+  return set.count;
+}
+
+double number(const Snapshot::Timer& timer, Stat stat, double seconds) {
+  switch (stat) {
+    case Stat::count:
+      return timer.count;
+    case Stat::rate:
+      return timer.count / seconds;
+    case Stat::mean:
+      return timer.mean;
+    case Stat::min:
+      return timer.min;
+    case Stat::max:
+      return timer.max;
+    case Stat::sum:
+      return timer.sum;
+    case Stat::stddev:
+      return timer.stddev;
+    case Stat::median:
+      return timer.median;
+    case Stat::sum_squares:
+      return timer.sum_squares;
+    case Stat::value:
+      break;
   }
-  return {};  // not reached: the switch is complete
+  return nothing;  // no scheme asks a timer for it
+}
+
+double number(const Lowest& lowest, PercentStat stat) {
+  if (lowest.count == 0) return nothing;
+  switch (stat) {
+    case PercentStat::count:
+      return lowest.count;
+    case PercentStat::mean:
+      return lowest.sum / lowest.count;
+    case PercentStat::upper:
+      return lowest.upper;
+    case PercentStat::sum:
+      return lowest.sum;
+    case PercentStat::sum_squares:
+      return lowest.sum_squares;
+    case PercentStat::percentile:
+      break;
+  }
+  return nothing;  // no scheme asks for it here
+}
+
+constexpr std::size_t index_of(Kind kind) {
+  return static_cast<std::size_t>(kind);
+}
+
+constexpr std::size_t timer_kind = index_of(Kind::timer);
+
+/// Names of tallyd's own series, which no client may use.
+bool is_own(std::string_view name) {
+  return name.starts_with("tallyd.");
 }
 
 void append_tag(std::string& out, std::string_view key, std::string_view value) {
@@ -66,96 +123,165 @@ class Encoder {
   Encoder(const Snapshot& snapshot, const Naming& naming, const PayloadLimits& limits,
           Precision precision);
 
-  void write(const Snapshot::Counter& counter);
-  void write(const Snapshot::Timer& timer);
-  void write(const Snapshot::Gauge& gauge);
-  void write(const Snapshot::Set& set);
+  template <class Point>
+  void write(const Point& point);
 
   std::vector<Payload> finish() &&;
 
  private:
   struct RenderedTag {
-    std::string_view key;
+    std::string key;
     std::string text;  // `,key=value`, escaped
   };
 
-  void begin_line(std::string_view key);
+  bool is_taken(Kind kind, std::string_view tag) const;
+  bool is_taken_by_any(std::string_view tag) const;
+  void settle_tags();
+  void put_tag(std::string_view key, std::string_view value);
+
+  void begin(std::string_view key);
+  void append_percentiles(const Snapshot::Timer& timer);
+  void append(std::string_view field, double value);
+  void begin_line(std::string_view field);
   void append_tags();
-  void append_field(std::string_view name, double value);
   void end_line();
   void cut(std::size_t at);
 
   const Snapshot& snapshot_;
+  const Naming& naming_;
   const PayloadLimits& limits_;
-  std::string prefix_;                    // escaped
-  std::vector<RenderedTag> static_tags_;  // sorted by key
-  std::vector<std::string> percentile_fields_;
-  std::string stamp_;  // ` 1700000000\n`
+  const Scheme& chosen_;
+  std::string prefix_;                          // escaped
+  std::vector<RenderedTag> static_tags_;        // sorted by key
+  std::vector<std::string> percentile_fields_;  // of one percentile behind those of another
+  double seconds_;                              // of the window
+  std::string stamp_;                           // ` 1700000000\n`
   Precision precision_;
 
-  Series series_{};            // scratch of begin_line
-  Payload payload_;            // being filled
-  std::size_t line_at_ = 0;    // where the open line starts in its body
-  std::size_t fields_at_ = 0;  // and where its fields do
+  Series series_{};                // of the open point
+  const Scheme* scheme_;           // and its words
+  std::string measured_;           // and what name_tag says
+  std::deque<std::string> freed_;  // and its tags that had to be renamed
+  Payload payload_;                // being filled
+  std::size_t line_at_ = 0;        // where the open line starts in its body
+  std::size_t fields_at_ = 0;      // and where its fields do
   std::vector<Payload> done_;
 };
 
 Encoder::Encoder(const Snapshot& snapshot, const Naming& naming, const PayloadLimits& limits,
                  Precision precision)
-    : snapshot_(snapshot), limits_(limits), precision_(precision) {
+    : snapshot_(snapshot),
+      naming_(naming),
+      limits_(limits),
+      chosen_(scheme_of(naming.profile, naming.measurement)),
+      seconds_(std::chrono::duration<double>(snapshot.span.interval).count()),
+      precision_(precision),
+      scheme_(&chosen_) {
   append_measurement(prefix_, naming.prefix);
+  for (const double percent : snapshot.percents)
+    for (const PercentField& field : chosen_.kinds[timer_kind].of_percentiles)
+      percentile_fields_.push_back(
+          fmt::format("{}{}{}", field.before, chosen_.percent(percent), field.behind));
   for (const StaticTag& tag : naming.static_tags) {
     if (tag.key.empty() || tag.value.empty()) continue;  // influxd refuses the point
     RenderedTag& rendered = static_tags_.emplace_back(RenderedTag{tag.key, {}});
-    append_tag(rendered.text, tag.key, tag.value);
+    while (is_taken_by_any(rendered.key)) rendered.key += '_';
+    append_tag(rendered.text, rendered.key, tag.value);
   }
-  for (const double percent : snapshot.percents)
-    percentile_fields_.push_back(percentile_field(percent));
+  std::ranges::sort(static_tags_, {}, &RenderedTag::key);
   const std::int64_t start = snapshot.span.start.time_since_epoch().count();
   stamp_ = fmt::format(" {}\n", precision == Precision::seconds ? start / 1000 : start);
 }
 
-void Encoder::write(const Snapshot::Counter& counter) {
-  begin_line(counter.key);
-  append_field("count", counter.count);
-  append_field("rate", counter.rate);
-  end_line();
+template <class Point>
+void Encoder::write(const Point& point) {
+  begin(point.key);
+  for (const Field& field : scheme_->kinds[index_of(series_.kind)].fields)
+    append(field.name, number(point, field.stat, seconds_));
+  if constexpr (std::is_same_v<Point, Snapshot::Timer>) append_percentiles(point);
+  if (!scheme_->is_point_per_field) end_line();
 }
 
-void Encoder::write(const Snapshot::Timer& timer) {
-  begin_line(timer.key);
-  append_field("count", timer.count);
-  append_field("mean", timer.mean);
-  append_field("min", timer.min);
-  append_field("max", timer.max);
-  append_field("sum", timer.sum);
-  append_field("stddev", timer.stddev);
-  for (std::size_t i = 0; i < percentile_fields_.size(); ++i) {
-    append_field(percentile_fields_[i], snapshot_.percentiles[timer.first_percentile + i]);
+void Encoder::append_percentiles(const Snapshot::Timer& timer) {
+  const auto fields = scheme_->kinds[index_of(series_.kind)].of_percentiles;
+  auto name = percentile_fields_.begin();
+  for (std::size_t i = 0; i < snapshot_.percents.size(); ++i) {
+    const std::size_t at = timer.first_percentile + i;
+    for (const PercentField& field : fields) {
+      if (field.stat == PercentStat::percentile)
+        append(*name++, snapshot_.percentiles[at]);
+      else
+        append(*name++,
+               at < snapshot_.lowest.size() ? number(snapshot_.lowest[at], field.stat) : nothing);
+    }
   }
-  end_line();
 }
 
-void Encoder::write(const Snapshot::Gauge& gauge) {
-  begin_line(gauge.key);
-  append_field("value", gauge.value);
-  end_line();
-}
-
-void Encoder::write(const Snapshot::Set& set) {
-  begin_line(set.key);
-  append_field("count", set.count);
-  end_line();
-}
-
-void Encoder::begin_line(std::string_view key) {
-  std::string& body = payload_.body;
+void Encoder::begin(std::string_view key) {
   split_series_key(key, series_);
   if (series_.time != 0) stamp_ = late_stamp(series_.time, snapshot_.span.start);
+  scheme_ = is_own(series_.name) ? &scheme_of(Profile::native, MeasurementPer::metric) : &chosen_;
+  if (scheme_->renames_tags) settle_tags();
+  if (!scheme_->is_point_per_field) begin_line({});
+}
+
+// SeriesKeyBuilder keeps tags apart from the native fields only.
+bool Encoder::is_taken(Kind kind, std::string_view tag) const {
+  if (tag.empty()) return false;
+  if (chosen_.is_point_per_field) return tag == "value";
+  const auto fields = chosen_.kinds[index_of(kind)].fields;
+  return tag == chosen_.type_tag || tag == chosen_.name_tag ||
+         std::ranges::find(fields, tag, &Field::name) != fields.end() ||
+         (is_timer_like(kind) &&
+          std::ranges::find(percentile_fields_, tag) != percentile_fields_.end());
+}
+
+bool Encoder::is_taken_by_any(std::string_view tag) const {
+  for (std::size_t kind = 0; kind < value_kind_count; ++kind)
+    if (is_taken(static_cast<Kind>(kind), tag)) return true;
+  return false;
+}
+
+void Encoder::settle_tags() {
+  freed_.clear();
+  for (TagView& tag : series_.tags) {
+    if (!is_taken(series_.kind, tag.key)) continue;
+    std::string& key = freed_.emplace_back(tag.key);
+    while (is_taken(series_.kind, key) ||
+           std::ranges::find(series_.tags, key, &TagView::key) != series_.tags.end())
+      key += '_';
+    tag.key = key;
+  }
+  if (!freed_.empty()) std::ranges::sort(series_.tags, {}, &TagView::key);
+  if (!scheme_->type_tag.empty())
+    put_tag(scheme_->type_tag, scheme_->kinds[index_of(series_.kind)].type);
+  if (scheme_->name_tag.empty()) return;
+  measured_ = naming_.prefix;
+  measured_ += series_.name;
+  put_tag(scheme_->name_tag, measured_);
+}
+
+void Encoder::put_tag(std::string_view key, std::string_view value) {
+  const auto at = std::ranges::lower_bound(series_.tags, key, {}, &TagView::key);
+  series_.tags.insert(at, {key, value});
+}
+
+// `field` is the end of the measurement where each field is a point.
+void Encoder::begin_line(std::string_view field) {
+  std::string& body = payload_.body;
+  const KindScheme& kind = scheme_->kinds[index_of(series_.kind)];
   line_at_ = body.size();
-  body += prefix_;
-  append_measurement(body, series_.name);
-  body += measurement_suffix(series_.kind);
+  if (!scheme_->name_tag.empty()) {
+    body += kind.type;
+  } else {
+    body += prefix_;
+    const std::size_t name_at = body.size();
+    append_measurement(body, series_.name);
+    if (scheme_->underscores_dots)
+      std::replace(body.begin() + static_cast<std::ptrdiff_t>(name_at), body.end(), '.', '_');
+    body += kind.suffix;
+  }
+  if (!field.empty()) (body += '.') += field;
   append_tags();
   body.push_back(' ');
   fields_at_ = body.size();
@@ -173,12 +299,17 @@ void Encoder::append_tags() {
   for (; fixed != static_tags_.end(); ++fixed) payload_.body += fixed->text;
 }
 
-void Encoder::append_field(std::string_view name, double value) {
+void Encoder::append(std::string_view field, double value) {
   if (!std::isfinite(value)) return;
-  if (payload_.body.size() > fields_at_) payload_.body.push_back(',');
-  payload_.body += name;  // ours: nothing in it to escape
+  const bool is_alone = scheme_->is_point_per_field;
+  if (is_alone)
+    begin_line(field == "value" ? "" : field);
+  else if (payload_.body.size() > fields_at_)
+    payload_.body.push_back(',');
+  payload_.body += is_alone ? "value" : field;  // ours: nothing in it to escape
   payload_.body.push_back('=');
   append_number(payload_.body, value);
+  if (is_alone) end_line();
 }
 
 void Encoder::end_line() {

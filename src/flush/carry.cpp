@@ -63,6 +63,12 @@ void Carry::close_timer(std::string_view key, const Distribution& values, Snapsh
                              .sum = finite(values.sum()),
                              .stddev = values.stddev(),
                              .first_percentile = first});
+  if (rules_.details) {
+    snapshot.timers.back().median = values.median();
+    snapshot.timers.back().sum_squares = values.sum_squares();
+    snapshot.lowest.resize(snapshot.percentiles.size());
+    values.lowest(rules_.percents, snapshot.lowest.data() + first);
+  }
   timers_estimated_ += !values.is_exact();
 }
 

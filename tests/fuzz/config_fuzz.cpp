@@ -29,7 +29,10 @@ void check_round_trip(LoadedConfig loaded) {
   const std::string text = config_to_toml(loaded);
   const Result<Config> back = parse_config(text);
   if (!back) fail(back.error().message.c_str(), text);
-  loaded.config.influxdb.password.clear();  // never printed
+  for (Config::Influxdb& each : loaded.config.influxdb) {
+    each.password.clear();  // never printed
+    each.token.clear();
+  }
   if (back.value() != loaded.config) fail("read back, it is another configuration", text);
 }
 

@@ -50,7 +50,7 @@ Config listening_on(const ListenAddress& address) {
   Config config;
   config.listen.udp = {address};
   config.listen.receive_buffer = 64 << 10;
-  config.influxdb.url = "";
+  config.influxdb.front().url = "";
   return config;
 }
 
@@ -164,6 +164,21 @@ TEST_CASE("secret: a password in a file that everyone can read is told") {
   REQUIRE(chmod(path.c_str(), 0640) == 0);
   CHECK_FALSE(exposed_password(loaded.value()));
   CHECK_FALSE(exposed_password(LoadedConfig{}));
+}
+
+TEST_CASE("secret: so is the token of any destination") {
+  const TemporaryDirectory directory;
+  const std::string path =
+      directory.write("t.toml", "[[influxdb]]\n[[influxdb]]\nname = \"b\"\ntoken = \"hunter2\"\n");
+  const Result<ConfigSources> sources = read_sources(path, {}, nothing_set.data());
+  REQUIRE(sources);
+  const Result<LoadedConfig> loaded = load_config(sources.value());
+  REQUIRE(loaded);
+  REQUIRE(chmod(path.c_str(), 0644) == 0);
+  const std::optional<std::string> warning = exposed_password(loaded.value());
+  REQUIRE(warning);
+  CHECK(warning->find("influxdb.token_file") != std::string::npos);
+  CHECK(warning->find("hunter2") == std::string::npos);
 }
 
 TEST_CASE("tags: auto becomes this host's name, an empty tag is left out") {
@@ -415,7 +430,7 @@ TEST_CASE("check: what InfluxDB answers is told with its version or its cure") {
       test::FakeServer server(loop, [&](const test::FakeRequest&) { return row.reply; });
       server.listen();
       Config config = listening_on({"127.0.0.1", 0});
-      config.influxdb.url = server.url() + "/";
+      config.influxdb.front().url = server.url() + "/";
       bool done = false;
       uv::Async finished(loop, [&] { done = true; });
       std::thread asking([&] {
@@ -436,9 +451,9 @@ TEST_CASE("check: what InfluxDB answers is told with its version or its cure") {
 TEST_CASE("check: a database that is away is to be mended, and an empty url is a note") {
   Config config = listening_on({"127.0.0.1", 0});
   CHECK(find_problems({config, {}}).back().level == Level::note);
-  config.influxdb.url = "http://127.0.0.1:" + std::to_string(testing::free_tcp_port());
-  config.influxdb.username = "u";
-  config.influxdb.password_file = "/nowhere/secret";
+  config.influxdb.front().url = "http://127.0.0.1:" + std::to_string(testing::free_tcp_port());
+  config.influxdb.front().username = "u";
+  config.influxdb.front().password_file = "/nowhere/secret";
   const std::vector<Finding> findings = find_problems({config, {}});
   CHECK(findings.back().level == Level::mend);
   CHECK(findings.back().line.find("no answer") != std::string::npos);

@@ -199,3 +199,93 @@ TEST_CASE(
   CHECK_FALSE(std::isfinite(merged.stddev()));
   CHECK(merged.mean() == 0);
 }
+
+TEST_CASE(
+    "distribution: the lowest share, its sums and the median are those of the original StatsD") {
+  struct Row {
+    std::string_view name;
+    std::vector<Weighted> values;
+    double percent;
+    Lowest lowest;
+    double median, sum_squares;
+  };
+  std::vector<Weighted> ten;
+  for (int i = 1; i <= 10; ++i) ten.push_back({static_cast<double>(11 - i), 1});
+  const std::vector<Row> rows = {
+      {"80 % of three is two",
+       {{100, 1}, {300, 1}, {200, 1}},
+       80,
+       {2, 300, 50'000, 200},
+       200,
+       140'000},
+      {"90 % of three is three",
+       {{100, 1}, {300, 1}, {200, 1}},
+       90,
+       {3, 600, 140'000, 300},
+       200,
+       140'000},
+      {"90 % of ten is nine", ten, 90, {9, 45, 285, 9}, 5.5, 385},
+      {"10 % of four is none", {{5, 1}, {7, 1}, {9, 1}, {11, 1}}, 10, {}, 8, 276},
+      {"12.5 % of four is one", {{5, 1}, {7, 1}, {9, 1}, {11, 1}}, 12.5, {1, 5, 25, 5}, 8, 276},
+      {"a single value whatever the share", {{42, 1}}, 1, {1, 42, 1764, 42}, 42, 1764},
+      {"the middle two of four",
+       {{300, 1}, {200, 1}, {400, 1}, {100, 1}},
+       50,
+       {2, 300, 50'000, 200},
+       250,
+       300'000},
+      {"a sampled value counts as many", {{1, 1}, {10, 9}}, 50, {5, 41, 401, 10}, 10, 901},
+      {"a share that ends with a value", {{1, 5}, {10, 5}}, 50, {5, 5, 5, 1}, 5.5, 505},
+      {"negative values", {{-3, 1}, {-1, 1}}, 50, {1, -3, 9, -3}, -2, 10},
+      {"rates that no double holds",
+       {{1, 1 / 0.3}, {2, 1 / 0.3}, {3, 1 / 0.3}, {4, 1 / 0.3}},
+       100,
+       {4 / 0.3, 10 / 0.3, 30 / 0.3, 4},
+       2.5,
+       100},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    const Distribution distribution = distribution_of(row.values);
+    Lowest lowest;
+    distribution.lowest({row.percent}, &lowest);
+    CHECK(lowest.count == doctest::Approx(row.lowest.count));
+    CHECK(lowest.sum == doctest::Approx(row.lowest.sum));
+    CHECK(lowest.sum_squares == doctest::Approx(row.lowest.sum_squares));
+    CHECK(lowest.upper == row.lowest.upper);
+    CHECK(distribution.median() == row.median);
+    CHECK(distribution.sum_squares() == doctest::Approx(row.sum_squares));
+  }
+}
+
+TEST_CASE("distribution: shares of all percentages at once are those of each alone") {
+  const Distribution distribution = distribution_of(draw_values(500, 7));
+  const std::vector<double> percents = {0.1, 1, 25, 50, 50.1, 90, 99.9, 100};
+  std::vector<Lowest> all(percents.size());
+  distribution.lowest(percents, all.data());
+  for (std::size_t i = 0; i < percents.size(); ++i) {
+    CAPTURE(percents[i]);
+    Lowest alone;
+    distribution.lowest({percents[i]}, &alone);
+    CHECK(all[i].count == alone.count);
+    CHECK(all[i].sum == alone.sum);
+    CHECK(all[i].sum_squares == alone.sum_squares);
+    CHECK(all[i].upper == alone.upper);
+  }
+}
+
+TEST_CASE("distribution: beyond what is kept exactly, shares are within what is promised") {
+  Distribution distribution;
+  for (int i = 10'000; i >= 1; --i) REQUIRE(distribution.add(i, 1));
+  REQUIRE_FALSE(distribution.is_exact());
+  Lowest shares[2];
+  distribution.lowest({90, 100}, shares);
+  CHECK(shares[0].count == 9000);
+  CHECK(shares[0].upper == doctest::Approx(9000).epsilon(0.011));
+  CHECK(shares[0].sum == doctest::Approx(9000.0 * 9001 / 2).epsilon(0.011));
+  CHECK(shares[0].sum_squares == doctest::Approx(9000.0 * 9001 * 18001 / 6).epsilon(0.022));
+  CHECK(shares[1].sum == 10'000.0 * 10'001 / 2);
+  CHECK(shares[1].sum_squares == doctest::Approx(10'000.0 * 10'001 * 20'001 / 6));
+  CHECK(shares[1].upper == 10'000);
+  CHECK(distribution.median() == doctest::Approx(5000.5).epsilon(0.011));
+}

@@ -139,18 +139,31 @@ region = "eu"
 "a.b c" = ""
 host = "web1"
 [output]
+naming = "native"
+measurement = "per_type"
 prefix = "grüße."
 [influxdb]
+name = "main-1"
 url = "https://[::1]:8086/path"
+api = "auto"
 database = "d b"
 create_database = false
 retention_policy = "week"
+org = "o r g"
 username = "ann"
 password = "p:w\"\\"
+token = "t=="
 timeout = "1m"
 gzip = false
 ca_file = "/etc/ca.pem"
 proxy = "http://proxy:3128"
+[spool]
+directory = "/var/spool/t"
+when = "always"
+sync = "never"
+max_bytes = "16MiB"
+max_age = "1m"
+min_free = 0
 [log]
 level = "debug"
 )");
@@ -168,23 +181,32 @@ level = "debug"
                     SignedGauges::absolute};
   expected.gauges.ttl = 0ms;
   expected.tags = {{"a.b c", ""}, {"host", "web1"}, {"region", "eu"}};
-  expected.output.prefix = "grüße.";
-  expected.influxdb = {"https://[::1]:8086/path",
-                       "d b",
-                       false,
-                       "week",
-                       "ann",
-                       "p:w\"\\",
-                       "",
-                       1min,
-                       false,
-                       "/etc/ca.pem",
-                       "http://proxy:3128"};
+  expected.output = {Profile::native, MeasurementPer::type, "grüße."};
+  expected.influxdb = {{.name = "main-1",
+                        .url = "https://[::1]:8086/path",
+                        .api = {},
+                        .database = "d b",
+                        .create_database = false,
+                        .retention_policy = "week",
+                        .org = "o r g",
+                        .username = "ann",
+                        .password = "p:w\"\\",
+                        .password_file = "",
+                        .token = "t==",
+                        .token_file = "",
+                        .timeout = 1min,
+                        .gzip = false,
+                        .ca_file = "/etc/ca.pem",
+                        .proxy = "http://proxy:3128"}};
+  expected.spool = {
+      "/var/spool/t", Config::Spool::When::always, Config::Spool::Sync::never, 16 << 20, 1min, 0};
   expected.log.level = "debug";
   CHECK(config.value() == expected);
   CHECK(parse_config("influxdb = {username = \"u\", password_file = \"/f\"}")
             .value()
-            .influxdb.password_file == "/f");
+            .influxdb[0]
+            .password_file == "/f");
+  CHECK(parse_config("influxdb.token_file = \"/t\"").value().influxdb[0].token_file == "/t");
 }
 
 TEST_CASE("config: each key of [dialects] switches its own dialect") {
@@ -215,7 +237,10 @@ TEST_CASE("config: the forms that are also taken") {
   CHECK(parse_config("flush.percentiles = []").value().flush.percentiles.empty());
   CHECK(parse_config("flush.percentiles = [100, 0.0001]").value().flush.percentiles ==
         std::vector<double>{0.0001, 100});
-  CHECK(parse_config("influxdb.url = \"\"\ninfluxdb.database = \"\"").value().influxdb.url.empty());
+  CHECK(parse_config("influxdb.url = \"\"\ninfluxdb.database = \"\"")
+            .value()
+            .influxdb[0]
+            .url.empty());
   CHECK(parse_config("[flush]\r\ninterval = '1s' # one\r\n").value().flush.interval == 1s);
 }
 
@@ -233,7 +258,7 @@ TEST_CASE("config: an unknown key is an error that names the nearest known one")
        R"(tallyd.toml:2:3: unknown key "log.colour_of_the_text")"},
       {"not yet a key", "[listen]\nudps = []",
        R"(tallyd.toml:2:1: unknown key "listen.udps"; did you mean "listen.udp"?)"},
-      {"not yet a section", "[spool]\ndirectory = \"\"", R"(tallyd.toml:1:2: unknown key "spool")"},
+      {"not yet a section", "[http]\ndirectory = \"\"", R"(tallyd.toml:1:2: unknown key "http")"},
       {"empty key", "\"\" = 1", R"(tallyd.toml:1:1: unknown key "")"},
       {"foreign bytes", "\"a\\u001b[2J\" = 1", R"(tallyd.toml:1:1: unknown key "a\x1B[2J")"},
       {"dotted in quotes", "\"flush.interval\" = \"1s\"",
@@ -369,7 +394,8 @@ TEST_CASE("config: a value out of range is an error that says what is allowed") 
       {"set members", "limits.set_members = 15",
        "tallyd.toml:1:8: limits.set_members must be a whole number from 16 to 1000000, not 15"},
       {"sanitize", "names.sanitize = \"Etsy\"",
-       "tallyd.toml:1:7: names.sanitize must be \"none\" or \"etsy\", not \"Etsy\""},
+       "tallyd.toml:1:7: names.sanitize must be \"none\" or \"etsy\", not \"Etsy\"; did you mean "
+       "\"etsy\"?"},
       {"signed gauges", "names.signed_gauges = \"\"",
        "tallyd.toml:1:7: names.signed_gauges must be \"delta\" or \"absolute\", not \"\""},
       {"unknown dialect", "dialects.telegraf = true",
@@ -534,7 +560,9 @@ TEST_CASE("config: no message shows a password") {
   for (const std::string_view text :
        {"influxdb.password = [\"hunter2\"]", "influxdb.password = {hunter2 = 1}",
         "influxdb.password = \"hunter2\\n\"", "influxdb.password = \"hunter2\"",
-        "influxdb.url = \"http://u:hunter2@h\"", "influxdb.url = \"u:hunter2@h\""}) {
+        "influxdb.token = [\"hunter2\"]", "influxdb.token = \"hunter2\\n\"",
+        "influxdb = {api = 0.8, token = \"hunter2\"}", "influxdb.url = \"http://u:hunter2@h\"",
+        "influxdb.url = \"u:hunter2@h\""}) {
     CAPTURE(text);
     const std::string message = error_of(text);
     CHECK(message != "(no error)");
@@ -579,13 +607,13 @@ TEST_CASE("config: every key has a variable") {
                          {"TALLYD_TAGS_DATA_CENTER", "\"eu # 1\""},
                          {"TALLYD_OUTPUT_PREFIX", ""}};
   const Config config = load(sources).config;
-  CHECK(config.influxdb.url == "http://db:8086");
+  CHECK(config.influxdb[0].url == "http://db:8086");
   CHECK(config.listen.receive_buffer == 1 << 20);
   CHECK(config.listen.udp == std::vector<ListenAddress>{{"127.0.0.1", 0}, {"::1", 0}});
   CHECK(config.flush.percentiles == std::vector<double>{90});
-  CHECK_FALSE(config.influxdb.gzip);
-  CHECK(config.influxdb.username == "007");
-  CHECK(config.influxdb.password == "12345");
+  CHECK_FALSE(config.influxdb[0].gzip);
+  CHECK(config.influxdb[0].username == "007");
+  CHECK(config.influxdb[0].password == "12345");
   CHECK(config.tags == std::vector<StaticTag>{{"data_center", "eu # 1"}, {"host", "web1"}});
 
   for (const KeyInfo& info : config_keys()) {
@@ -621,7 +649,7 @@ TEST_CASE("config: a value from --set is TOML, else text") {
     CAPTURE(row.set);
     ConfigSources sources;
     sources.sets = {std::string(row.set)};
-    CHECK(load(sources).config.influxdb.database == row.database);
+    CHECK(load(sources).config.influxdb[0].database == row.database);
   }
   ConfigSources sources;
   sources.sets = {"flush.interval=1s", "listen.udp=[\"127.0.0.1:0\"]",
@@ -630,7 +658,7 @@ TEST_CASE("config: a value from --set is TOML, else text") {
   const Config config = load(sources).config;
   CHECK(config.flush.interval == 1s);
   CHECK(config.listen.udp == std::vector<ListenAddress>{{"127.0.0.1", 0}});
-  CHECK(config.influxdb.url.empty());
+  CHECK(config.influxdb[0].url.empty());
   CHECK(config.gauges.ttl == 0ms);
   CHECK(config.tags == std::vector<StaticTag>{{"a.b", "x"}, {"host", "auto"}});
   CHECK(config.flush.percentiles == std::vector<double>{1});
@@ -748,20 +776,35 @@ ttl = "1h"  # default
 host = "auto"  # default
 
 [output]
+naming = "native"  # default
+measurement = "per_metric"  # default
 prefix = ""  # default
 
 [influxdb]
+name = ""  # default
 url = "http://127.0.0.1:8086"  # default
+api = "auto"  # default
 database = "metric"  # default
 create_database = true  # default
 retention_policy = ""  # default
+org = ""  # default
 username = "ann"  # TALLYD_INFLUXDB_USERNAME
 # password = "********"  # TALLYD_INFLUXDB_PASSWORD
 password_file = ""  # default
+token = ""  # default
+token_file = ""  # default
 timeout = "10s"  # default
 gzip = true  # default
 ca_file = ""  # default
 proxy = ""  # default
+
+[spool]
+directory = ""  # default
+when = "needed"  # default
+sync = "interval"  # default
+max_bytes = "1GiB"  # default
+max_age = "1d"  # default
+min_free = "512MiB"  # default
 
 [log]
 level = "debug"  # --set
@@ -793,12 +836,289 @@ TEST_CASE("config: the effective config reads back to itself, without the passwo
                   "output.prefix=pre \" fix.",
                   "influxdb.username=ann",
                   "influxdb.password=hunter2",
-                  "influxdb.ca_file='C:\\x'"};
+                  "influxdb.token=hunter2",
+                  "influxdb.name=a.b",
+                  "influxdb.ca_file='C:\\x'",
+                  "output.naming=go-metrics",
+                  "spool.directory=/s",
+                  "spool.when=always",
+                  "spool.sync=always",
+                  "spool.max_bytes=1000GB",
+                  "spool.max_age=90m",
+                  "spool.min_free=0"};
   LoadedConfig loaded = load(sources);
   const std::string text = config_to_toml(loaded);
   CHECK(text.find("hunter2") == std::string::npos);
   const Result<Config> back = parse_config(text);
   if (!back) FAIL(back.error().message);
-  loaded.config.influxdb.password.clear();
+  loaded.config.influxdb[0].password.clear();
+  loaded.config.influxdb[0].token.clear();
   CHECK(back.value() == loaded.config);
+}
+
+TEST_CASE("config: [[influxdb]] names several destinations, each with all keys") {
+  const LoadedConfig loaded = load({.file_name = "t.toml", .file_text = R"(
+[[influxdb]]
+url = "http://one:8086"
+[[influxdb]]
+name = "two"
+api = 2
+token_file = "/t"
+[[influxdb]]
+url = "https://three/base"
+database = "d"
+gzip = false
+)"});
+  Config expected;
+  expected.influxdb.resize(3);
+  expected.influxdb[0].url = "http://one:8086";
+  expected.influxdb[1].name = "two";
+  expected.influxdb[1].api = Api::v2;
+  expected.influxdb[1].token_file = "/t";
+  expected.influxdb[2].url = "https://three/base";
+  expected.influxdb[2].database = "d";
+  expected.influxdb[2].gzip = false;
+  CHECK(loaded.config == expected);
+  CHECK(loaded.origins == Origins{{"influxdb.url", "t.toml:3"},
+                                  {"influxdb[1].name", "t.toml:5"},
+                                  {"influxdb[1].api", "t.toml:6"},
+                                  {"influxdb[1].token_file", "t.toml:7"},
+                                  {"influxdb[2].url", "t.toml:9"},
+                                  {"influxdb[2].database", "t.toml:10"},
+                                  {"influxdb[2].gzip", "t.toml:11"}});
+  CHECK(parse_config("[[influxdb]]").value() == Config{});
+}
+
+TEST_CASE("config: a destination is called by its name, else by the host and port of its url") {
+  struct Row {
+    std::string name, url, called;
+  };
+  const std::vector<Row> rows = {
+      {"", "http://db:8086", "db:8086"},
+      {"", "https://[::1]:8086/path", "[::1]:8086"},
+      {"", "http://db", "db"},
+      {"", "http://../x", "_."},
+      {"", "http://grüße:1", "gr____e:1"},
+      {"", "http://" + std::string(100, 'a'), std::string(64, 'a')},
+      {"", "", "stdout"},
+      {"main", "http://db:8086", "main"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.url);
+    CHECK(destination_name({.name = row.name, .url = row.url}) == row.called);
+  }
+}
+
+TEST_CASE("config: influxdb.api is one of five words, with or without quotes") {
+  struct Row {
+    std::string_view text;
+    std::optional<Api> api;
+  };
+  for (const Row& row : {Row{"\"auto\"", {}}, Row{"\"0.8\"", Api::v0_8}, Row{"0.8", Api::v0_8},
+                         Row{"\"1\"", Api::v1}, Row{"1", Api::v1}, Row{"\"2\"", Api::v2},
+                         Row{"2", Api::v2}, Row{"\"3\"", Api::v3}, Row{"3", Api::v3}}) {
+    CAPTURE(row.text);
+    const LoadedConfig loaded = load({.sets = {"influxdb.api=" + std::string(row.text)}});
+    CHECK(loaded.config.influxdb[0].api == row.api);
+    CHECK(parse_config(config_to_toml(loaded)).value() == loaded.config);
+  }
+  const std::string rule =
+      "tallyd.toml:1:10: influxdb.api must be \"auto\", \"0.8\", \"1\", \"2\" or \"3\", not ";
+  check_messages({
+      {"another number", "influxdb.api = 4", rule + "4"},
+      {"another word", "influxdb.api = \"v2\"", rule + "\"v2\"; did you mean \"2\"?"},
+      {"no word", "influxdb.api = [1]", rule + "an array"},
+  });
+}
+
+TEST_CASE("config: a mistake in a destination names its place") {
+  const std::string two = "[[influxdb]]\n[[influxdb]]\nname = \"b\"\n";
+  check_messages({
+      {"unknown key", two + "databse = \"x\"",
+       "tallyd.toml:4:1: unknown key \"influxdb.databse\"; did you mean \"influxdb.database\"?"},
+      {"wrong type", two + "gzip = 1",
+       "tallyd.toml:4:1: influxdb.gzip must be true or false, not 1"},
+      {"one name twice", two + "[[influxdb]]\nname = \"b\"",
+       "tallyd.toml:5:1: two destinations are named b; give each a name of its own "
+       "(influxdb.name)"},
+      {"one host twice", "[[influxdb]]\n[[influxdb]]\ndatabase = \"other\"",
+       "tallyd.toml:3:1: two destinations are named 127.0.0.1:8086; give each a name of its own "
+       "(influxdb.name)"},
+      {"standard output among others", two + "url = \"\"",
+       "tallyd.toml:4:1: influxdb.url is \"\", which is standard output: that can only be the one "
+       "destination"},
+      {"no database", two + "database = \"\"",
+       "tallyd.toml:4:1: influxdb.database must name a database; to write to none, set "
+       "influxdb.url to \"\""},
+      {"two tokens", two + "token = \"secret\"\ntoken_file = \"/f\"",
+       "tallyd.toml:4:1: influxdb.token and influxdb.token_file are both set; keep one, better the "
+       "file"},
+      {"token for 0.8", two + "api = 0.8\ntoken_file = \"/f\"",
+       "tallyd.toml:5:1: InfluxDB 0.8 (influxdb.api) knows no tokens; set influxdb.username and "
+       "influxdb.password_file"},
+      {"token and user for one api", two + "api = 2\ntoken_file = \"/f\"\nusername = \"u\"",
+       "tallyd.toml:5:1: there is a token and an influxdb.username, and a request carries one of "
+       "them; keep the token for InfluxDB 2 and 3, the user for 1"},
+      {"too many",
+       [] {
+         std::string nine;
+         for (int i = 0; i < 9; ++i) nine += "[[influxdb]]\nname = \"" + std::to_string(i) + "\"\n";
+         return nine;
+       }(),
+       "tallyd.toml:1:3: influxdb must name 1 to 8 destinations, not 9"},
+      {"none", "influxdb = []", "tallyd.toml:1:1: influxdb must name 1 to 8 destinations, not 0"},
+      {"no sections", "influxdb = [1]", "tallyd.toml:1:1: influxdb must be sections: [[influxdb]]"},
+      {"name with a slash", "influxdb.name = \"a/b\"",
+       "tallyd.toml:1:10: influxdb.name must be made of a-z A-Z 0-9 . _ - : [ ] and not begin with "
+       "'.', not \"a/b\""},
+      {"name that is a parent directory", "influxdb.name = \"..\"",
+       "tallyd.toml:1:10: influxdb.name must be made of a-z A-Z 0-9 . _ - : [ ] and not begin with "
+       "'.', not \"..\""},
+      {"long name", "influxdb.name = " + quoted(65),
+       "tallyd.toml:1:10: influxdb.name must have at most 64 bytes"},
+  });
+  // One request can be for 1, the next for 2: then both have their use.
+  CHECK(error_of("influxdb = {token_file = \"/t\", username = \"u\"}") == "(no error)");
+}
+
+TEST_CASE("config: --set and the environment reach the only destination, or one by its name") {
+  ConfigSources sources;
+  sources.file_text = "[[influxdb]]\nname = \"a\"\n[[influxdb]]\nurl = \"http://10.0.0.1:80\"";
+  sources.sets = {"influxdb.a.url=http://a:1", "influxdb.10.0.0.1:80.database=b",
+                  "influxdb.10.0.0.1:80.name=b", "influxdb.b.gzip=false"};
+  const LoadedConfig loaded = load(sources);
+  CHECK(loaded.config.influxdb[0].url == "http://a:1");
+  CHECK(loaded.config.influxdb[0].database == "metric");
+  CHECK(loaded.config.influxdb[1].database == "b");
+  CHECK(loaded.config.influxdb[1].name == "b");
+  CHECK_FALSE(loaded.config.influxdb[1].gzip);
+  CHECK(loaded.origins.at("influxdb[1].gzip") == "--set");
+
+  sources.sets = {"influxdb.url=http://x"};
+  CHECK(error_of(sources) ==
+        "--set influxdb.url: there are 2 destinations: write --set influxdb.NAME.url, NAME one of "
+        "a, 10.0.0.1:80");
+  sources.sets = {"influxdb={url=\"http://x\"}"};
+  CHECK(error_of(sources) ==
+        "--set influxdb: there are 2 destinations: write --set influxdb.NAME.url, NAME one of a, "
+        "10.0.0.1:80");
+  sources.sets = {"influxdb.c.url=http://x"};
+  CHECK(error_of(sources) ==
+        "--set influxdb.c.url: no destination is named \"c\", only a, 10.0.0.1:80");
+  sources.sets = {"influxdb.a.uri=http://x"};
+  CHECK(error_of(sources) ==
+        "--set influxdb.a.uri: unknown key \"influxdb.uri\"; did you mean \"influxdb.url\"?");
+  sources.sets = {"influxdb.a.gzip=1", "log.level=off"};
+  CHECK(error_of(sources) == "--set influxdb.a.gzip: influxdb.gzip must be true or false, not 1");
+  sources.sets = {};
+  sources.environment = {{"TALLYD_INFLUXDB_URL", "http://x"}};
+  CHECK(error_of(sources) ==
+        "TALLYD_INFLUXDB_URL: there are 2 destinations: write --set influxdb.NAME.url, NAME one of "
+        "a, 10.0.0.1:80");
+
+  sources.file_text = "[[influxdb]]\nname = \"a\"";
+  sources.sets = {"influxdb.a.database=d"};
+  const Config one = load(sources).config;
+  CHECK(one.influxdb[0].url == "http://x");
+  CHECK(one.influxdb[0].database == "d");
+
+  sources.sets = {"influxdb=[{name = \"x\"}, {name = \"y\"}]"};
+  CHECK(load(sources).config.influxdb[1].name == "y");
+  CHECK(load(sources).config.influxdb[0].url == "http://127.0.0.1:8086");
+}
+
+TEST_CASE("config: several destinations are printed so that they read back, without secrets") {
+  ConfigSources sources;
+  sources.file_name = "t.toml";
+  sources.file_text = R"([[influxdb]]
+url = "http://one:8086"
+api = "0.8"
+username = "u"
+password = "hunter2"
+[[influxdb]]
+name = "two"
+token = "hunter2"
+org = "o"
+)";
+  LoadedConfig loaded = load(sources);
+  const std::string text = config_to_toml(loaded);
+  CHECK(text.find("hunter2") == std::string::npos);
+  const std::size_t begin = text.find("[[influxdb]]");
+  REQUIRE(begin != std::string::npos);
+  CHECK(text.substr(begin, text.find("[spool]") - begin) == R"([[influxdb]]
+name = ""  # default
+url = "http://one:8086"  # t.toml:2
+api = "0.8"  # t.toml:3
+database = "metric"  # default
+create_database = true  # default
+retention_policy = ""  # default
+org = ""  # default
+username = "u"  # t.toml:4
+# password = "********"  # t.toml:5
+password_file = ""  # default
+token = ""  # default
+token_file = ""  # default
+timeout = "10s"  # default
+gzip = true  # default
+ca_file = ""  # default
+proxy = ""  # default
+
+[[influxdb]]
+name = "two"  # t.toml:7
+url = "http://127.0.0.1:8086"  # default
+api = "auto"  # default
+database = "metric"  # default
+create_database = true  # default
+retention_policy = ""  # default
+org = "o"  # t.toml:9
+username = ""  # default
+password = ""  # default
+password_file = ""  # default
+# token = "********"  # t.toml:8
+token_file = ""  # default
+timeout = "10s"  # default
+gzip = true  # default
+ca_file = ""  # default
+proxy = ""  # default
+
+)");
+  const Result<Config> back = parse_config(text);
+  if (!back) FAIL(back.error().message);
+  loaded.config.influxdb[0].password.clear();
+  loaded.config.influxdb[1].token.clear();
+  CHECK(back.value() == loaded.config);
+}
+
+TEST_CASE("config: names of other writers are a choice of five, and have no per_type") {
+  CHECK(parse_config("output.naming = \"go-metrics\"").value().output.naming ==
+        Profile::go_metrics);
+  CHECK(parse_config("output.naming = \"telegraf\"").value().output.naming == Profile::telegraf);
+  CHECK(parse_config("output.naming = \"gostatsd\"").value().output.naming == Profile::gostatsd);
+  CHECK(parse_config("output.naming = \"etsy\"").value().output.naming == Profile::etsy);
+  check_messages({
+      {"slip", "output.naming = \"go_metrics\"",
+       "tallyd.toml:1:8: output.naming must be \"native\", \"go-metrics\", \"telegraf\", "
+       "\"gostatsd\" or \"etsy\", not \"go_metrics\"; did you mean \"go-metrics\"?"},
+      {"per_type of another", "[output]\nnaming = \"etsy\"\nmeasurement = \"per_type\"",
+       "tallyd.toml:3:1: output.measurement = \"per_type\" goes with output.naming = \"native\" "
+       "only: the other names are those of dashboards, which know no tag metric"},
+  });
+}
+
+TEST_CASE("config: the spool has its bounds") {
+  check_messages({
+      {"few bytes", "spool.max_bytes = \"15MiB\"",
+       "tallyd.toml:1:7: spool.max_bytes must be a size from 16MiB to 1024GiB, such as \"32MiB\", "
+       "not \"15MiB\""},
+      {"short age", "spool.max_age = \"59s\"",
+       "tallyd.toml:1:7: spool.max_age must be a duration from 1m to 365d, such as \"10s\", not "
+       "\"59s\""},
+      {"sync", "spool.sync = \"alway\"",
+       "tallyd.toml:1:7: spool.sync must be \"interval\", \"always\" or \"never\", not "
+       "\"alway\"; did you mean \"always\"?"},
+      {"when", "spool.when = true",
+       "tallyd.toml:1:7: spool.when must be \"needed\" or \"always\", not true"},
+      {"control byte in the directory", "spool.directory = \"/a\\n\"",
+       "tallyd.toml:1:7: spool.directory must hold no control bytes"},
+  });
 }
