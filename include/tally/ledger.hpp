@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "tally/outbox.hpp"
+#include "tally/delivery.hpp"
 #include "tally/sample.hpp"
 
 namespace tally {
@@ -53,7 +53,8 @@ struct IngestCounts {
 ///
 ///     datagrams sent = received + dropped by the kernel           (the left side is the senders')
 ///     lines          = accepted + refused (by reason)
-///     points flushed = written + queued + dropped (by reason)
+///     points flushed = written + queued + spooled + dead-lettered + dropped (by reason), at each
+///                      destination
 struct Ledger {
   IngestCounts ingest;                    ///< over all listeners
   std::vector<IngestCounts> by_listener;  ///< in the order of the daemon's list
@@ -61,20 +62,20 @@ struct Ledger {
   std::uint64_t windows_late = 0;    ///< a worker did not answer in time; its table came later
   std::uint64_t windows_joined = 0;  ///< kept open past their end: older ones still waited
   std::uint64_t points_flushed = 0;
-  std::uint64_t sets_estimated = 0;      ///< points of sets that were too large to be exact
-  std::uint64_t timers_estimated = 0;    ///< points of timers whose percentiles are within 1.1 %
-  std::uint64_t gauges_expired = 0;      ///< idle for gauges.ttl
-  std::uint64_t gauges_not_carried = 0;  ///< written once: limits.series gauges were held already
-  OutboxCounts outbox;
+  std::uint64_t sets_estimated = 0;        ///< points of sets that were too large to be exact
+  std::uint64_t timers_estimated = 0;      ///< points of timers whose percentiles are within 1.1 %
+  std::uint64_t gauges_expired = 0;        ///< idle for gauges.ttl
+  std::uint64_t gauges_not_carried = 0;    ///< written once: limits.series gauges were held already
+  std::vector<DeliveryCounts> deliveries;  ///< one a destination, in the daemon's order
 
-  bool balances() const {
-    return ingest.balances() && points_flushed == outbox.pushed && outbox.balances();
-  }
+  bool balances() const;
+  /// The sums over all destinations.
+  DeliveryCounts delivered() const;
   /// Adds a window's counts, one a listener.
   void add(const std::vector<IngestCounts>& window);
   /// Everything that is gone: datagrams, lines and points.
   std::uint64_t lost() const {
-    return ingest.kernel_drops + ingest.datagrams_denied + ingest.refused() + outbox.dropped();
+    return ingest.kernel_drops + ingest.datagrams_denied + ingest.refused() + delivered().dropped();
   }
 };
 

@@ -15,8 +15,6 @@
 #include "daemon/log.hpp"
 #include "daemon/self_metrics.hpp"
 #include "daemon/sources.hpp"
-#include "deliver/influx_writer.hpp"
-#include "deliver/terminal_output.hpp"
 #include "tally/text.hpp"
 
 namespace tally {
@@ -56,29 +54,6 @@ std::vector<StampedNotice> stamped(std::vector<HeardNotice> notices) {
   return result;
 }
 
-Result<InfluxSettings> influx_settings(const Config::Influxdb& influxdb) {
-  InfluxSettings settings{.url = influxdb.url,
-                          .database = influxdb.database,
-                          .retention_policy = influxdb.retention_policy,
-                          .username = influxdb.username,
-                          .password = influxdb.password,
-                          .timeout = influxdb.timeout,
-                          .gzip = influxdb.gzip,
-                          .ca_file = influxdb.ca_file,
-                          .proxy = influxdb.proxy,
-                          .create_database = influxdb.create_database,
-                          .reload_password = {}};
-  if (influxdb.password_file.empty()) return settings;
-  auto password = read_secret(influxdb.password_file);
-  if (!password) return password.error();
-  settings.password = std::move(password).value();
-  settings.reload_password = [path = influxdb.password_file] {
-    auto changed = read_secret(path);
-    return changed ? std::move(changed).value() : std::string();
-  };
-  return settings;
-}
-
 }  // namespace
 
 Daemon::Daemon(const Config& config, spdlog::logger& logger)
@@ -102,6 +77,7 @@ Daemon::Daemon(const Config& config, spdlog::logger& logger)
       flush_timer_(loop_, [this] { flush_slice(); }),
       watchdog_timer_(loop_, [this] { service_manager_.alive(); }),
       clock_(config.flush.interval, wall_now()),
+      outputs_(loop_, logger),
       carry_({.percents = config.flush.percentiles,
               .gauge_ttl = config.gauges.ttl,
               .gauges_max = config.limits.series,
@@ -112,7 +88,7 @@ Daemon::~Daemon() = default;
 Status Daemon::start() {
   watch_signals();
   if (Status error = start_workers()) return error;
-  if (Status error = start_output()) return error;
+  if (Status error = outputs_.open(config_)) return error;
   arm_window_timer();
   // The receive threads have started: where they and this one share a core, they go first.
   setpriority(PRIO_PROCESS, 0, niceness);
@@ -197,24 +173,6 @@ void Daemon::announce(const Listeners& listeners) {
     log_.info("{}: listening; at most {} connections", socket.name(),
               with_commas(worker_settings_.streams.connections_max));
   loss_log_.emplace(granted);
-}
-
-Status Daemon::start_output() {
-  const Config::Influxdb& influxdb = config_.influxdb.front();
-  if (influxdb.url.empty()) {
-    writes_to_terminal_ = true;
-    output_ = std::make_unique<TerminalOutput>(loop_, STDOUT_FILENO, OutboxLimits{});
-    log_.info("ready: windows of {} go to standard output (influxdb.url is empty)",
-              duration_to_string(config_.flush.interval));
-    return std::nullopt;
-  }
-  auto settings = influx_settings(influxdb);
-  if (!settings) return settings.error();
-  output_ =
-      std::make_unique<InfluxWriter>(loop_, std::move(settings).value(), OutboxLimits{}, log_);
-  log_.info("ready: windows of {} go to {} database {}", duration_to_string(config_.flush.interval),
-            influxdb.url, quote(influxdb.database));
-  return std::nullopt;
 }
 
 int Daemon::run() {
@@ -376,15 +334,16 @@ void Daemon::complete(Snapshot& snapshot) {
   ledger_.timers_estimated = carry_.timers_estimated();
   ledger_.gauges_expired = carry_.gauges_expired();
   ledger_.gauges_not_carried = carry_.gauges_not_carried();
-  ledger_.outbox = output_->counts();
-  if (writes_to_terminal_) return;
+  ledger_.deliveries = outputs_.counts();
+  if (outputs_.is_terminal()) return;
   add_self_metrics(reported_, ledger_,
                    {.series = closing.gathered->table.size(),
                     .receive_buffer_fill = closing.buffer_fill,
-                    .outbox_bytes = output_->bytes(),
+                    .outbox_bytes = outputs_.memory_bytes(),
+                    .spool_bytes = outputs_.disk_bytes(),
                     .gauges_held = carry_.gauges(),
                     .connections = closing.connections},
-                   {listeners_, naming_.static_tags}, snapshot);
+                   {listeners_, outputs_.names(), naming_.static_tags}, snapshot);
   reported_ = ledger_;
 }
 
@@ -395,28 +354,30 @@ void Daemon::end_flush() {
   log_.debug("window {}: {} series", closing.number, closing.gathered->table.size());
   give_back(std::move(closing.gathered->table));
   log_losses(closing.is_last);
-  if (closing.is_last) return output_->drain(drain_within, [this] { finish(); });
+  if (closing.is_last) return outputs_.drain(drain_within, [this] { finish(); });
   flush_complete();
 }
 
-// A series is smaller in the table than as text: what the database does not take yet is better left
-// there, for as long as the next window leaves time.
+// A series is smaller in the table than as text: what no database takes yet is better left there,
+// for as long as the next window leaves time. One that takes nothing does not make the others wait.
 milliseconds Daemon::pause_of_flush() const {
   const bool has_time = !is_stopping_ && std::chrono::steady_clock::now() - flushing_->begun <
                                              config_.flush.interval / 2;
-  return has_time && output_->bytes() > bytes_ahead_max ? milliseconds(10) : milliseconds(0);
+  const std::vector<std::size_t> bytes = outputs_.memory_bytes();
+  const bool is_ahead = std::ranges::min(bytes) > bytes_ahead_max;
+  return has_time && is_ahead ? milliseconds(10) : milliseconds(0);
 }
 
 void Daemon::push(std::vector<Payload> payloads, WallTime window) {
   for (Payload& payload : payloads) {
     payload.window = window;
     ledger_.points_flushed += payload.points;
-    output_->push(std::move(payload));
+    outputs_.push(std::move(payload));
   }
 }
 
 void Daemon::log_losses(bool is_last) {
-  ledger_.outbox = output_->counts();
+  ledger_.deliveries = outputs_.counts();
   for (const std::string& line :
        loss_log_->lines(ledger_, newest_refused(), std::chrono::steady_clock::now(), is_last)) {
     log_.warn("{}", line);
@@ -444,9 +405,10 @@ void Daemon::log_refused() const {
 
 void Daemon::on_signal(const char* name) {
   if (is_stopping_) {
+    ledger_.deliveries = outputs_.counts();
     log_.error(
         "{} again: stopping at once; {} points that were not written are lost{}", name,
-        with_commas(output_->counts().queued),
+        with_commas(ledger_.delivered().queued),
         closing_.empty() && !flushing_ ? "" : ", and the open window is lost too, uncounted");
     exit_status_ = 1;
     loop_.stop();
@@ -465,14 +427,14 @@ void Daemon::stop() {
 
 void Daemon::finish() {
   log_losses(true);
-  const OutboxCounts& counts = output_->counts();
+  const DeliveryCounts counts = ledger_.delivered();
   log_.info(
       "stopped: {} datagrams received, {} dropped by the kernel; {} lines accepted, {} refused; "
-      "{} points flushed, {} written, {} dropped",
+      "{} points flushed, {} written, {} on disk, {} dropped",
       with_commas(ledger_.ingest.datagrams), with_commas(ledger_.ingest.kernel_drops),
       with_commas(ledger_.ingest.lines_accepted), with_commas(ledger_.ingest.refused()),
       with_commas(ledger_.points_flushed), with_commas(counts.written),
-      with_commas(counts.dropped()));
+      with_commas(counts.spooled + counts.dead), with_commas(counts.dropped()));
   loop_.stop();
 }
 
@@ -499,6 +461,8 @@ int run_daemon(const LoadedConfig& loaded, const std::string& log_level_override
   // A reader of standard output that went away is an error of that write, not the end of the
   // process.
   std::signal(SIGPIPE, SIG_IGN);
+  // And a spool that meets a limit on file sizes is a disk that is full.
+  std::signal(SIGXFSZ, SIG_IGN);
   log.info("tallyd {} starts", TALLYD_VERSION);
   if (const auto warning = exposed_password(loaded)) log.warn("{}", *warning);
   Daemon daemon(loaded.config, log);

@@ -16,8 +16,8 @@
 #include <vector>
 
 #include "daemon/loss_log.hpp"
+#include "daemon/outputs.hpp"
 #include "daemon/service_manager.hpp"
-#include "deliver/output.hpp"
 #include "receive/worker.hpp"
 #include "tally/carry.hpp"
 #include "tally/config.hpp"
@@ -65,7 +65,6 @@ class Daemon {
   void watch_signals();
   void raise_descriptor_limit();
   Status start_workers();
-  Status start_output();
   void announce(const Listeners& listeners);
   void arm_window_timer();
   void on_window_end();
@@ -105,9 +104,8 @@ class Daemon {
   std::vector<std::unique_ptr<uv::Signal>> signals_;
   ServiceManager service_manager_;
   WindowClock clock_;
+  Outputs outputs_;
   Carry carry_;
-  std::unique_ptr<Output> output_;
-  bool writes_to_terminal_ = false;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<Table> spares_;
   std::deque<Closing> closing_;  // oldest first

@@ -76,13 +76,16 @@ std::string connections_line(const ConnectionCounts& before, const ConnectionCou
                      reasons.text());
 }
 
-std::string points_line(const OutboxCounts& before, const OutboxCounts& now) {
+std::string points_line(const DeliveryCounts& before, const DeliveryCounts& now) {
   Reasons reasons;
   reasons.add("outbox_full", now.dropped_full - before.dropped_full);
   reasons.add("refused", now.dropped_refused - before.dropped_refused);
   reasons.add("type_conflict", now.dropped_conflict - before.dropped_conflict);
   reasons.add("beyond_retention", now.dropped_expired - before.dropped_expired);
   reasons.add("series_limit", now.dropped_series - before.dropped_series);
+  reasons.add("spool_full", now.dropped_spool - before.dropped_spool);
+  reasons.add("spool_age", now.dropped_age - before.dropped_age);
+  reasons.add("spool_damaged", now.dropped_damaged - before.dropped_damaged);
   reasons.add("shutdown", now.dropped_shutdown - before.dropped_shutdown);
   return fmt::format(
       "lost {} points on their way to the database ({}); its own lines above say what it answered",
@@ -127,8 +130,8 @@ std::vector<std::string> LossLog::lines(const Ledger& now,
   say(connections_, hung_up(now) != hung_up(connections_.before), [&](const Ledger& before) {
     return connections_line(before.ingest.connections, connections);
   });
-  say(points_, now.outbox.dropped() != points_.before.outbox.dropped(),
-      [&](const Ledger& before) { return points_line(before.outbox, now.outbox); });
+  say(points_, now.delivered().dropped() != points_.before.delivered().dropped(),
+      [&](const Ledger& before) { return points_line(before.delivered(), now.delivered()); });
   return result;
 }
 

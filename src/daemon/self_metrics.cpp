@@ -26,8 +26,8 @@ class Writer {
   void counter_if_moved(std::string_view name, Tags tags, std::uint64_t before, std::uint64_t now) {
     if (now != before) counter(name, tags, before, now);
   }
-  void gauge(std::string_view name, double value) {
-    snapshot_.gauges.push_back({key(Kind::gauge, name, {}), value});
+  void gauge(std::string_view name, double value, Tags tags = {}) {
+    snapshot_.gauges.push_back({key(Kind::gauge, name, tags), value});
   }
 
  private:
@@ -104,27 +104,64 @@ void add_listeners(const Ledger& before, const Ledger& now, std::span<const std:
   }
 }
 
-void add_points(const Ledger& before, const Ledger& now, Writer& writer) {
-  const auto points = [&](std::string_view state, std::uint64_t was, std::uint64_t is) {
-    writer.counter("tallyd.points", {{"state", state}}, was, is);
+// With one destination the series are what they always were; with several each has its name.
+class Delivery {
+ public:
+  Delivery(std::string_view destination, Writer& writer)
+      : destination_(destination), writer_(writer) {}
+
+  void counter(std::string_view name, TagView tag, std::uint64_t before, std::uint64_t now) {
+    if (destination_.empty()) return writer_.counter(name, {tag}, before, now);
+    writer_.counter(name, {tag, {"destination", destination_}}, before, now);
+  }
+  void counter_if_moved(std::string_view name, TagView tag, std::uint64_t before,
+                        std::uint64_t now) {
+    if (now != before) counter(name, tag, before, now);
+  }
+  void gauge(std::string_view name, std::uint64_t value) {
+    if (destination_.empty()) return writer_.gauge(name, static_cast<double>(value));
+    writer_.gauge(name, static_cast<double>(value), {{"destination", destination_}});
+  }
+
+ private:
+  std::string_view destination_;
+  Writer& writer_;
+};
+
+void add_delivery(const DeliveryCounts& before, const DeliveryCounts& now, Delivery& writer) {
+  writer.counter("tallyd.points", {"state", "written"}, before.written, now.written);
+  writer.counter("tallyd.points", {"state", "dropped"}, before.dropped(), now.dropped());
+  writer.counter_if_moved("tallyd.points", {"state", "recovered"}, before.recovered, now.recovered);
+  writer.counter_if_moved("tallyd.points", {"state", "dead"}, before.dead, now.dead);
+  const auto dropped = [&](std::string_view reason, std::uint64_t DeliveryCounts::*count) {
+    writer.counter_if_moved("tallyd.points_dropped", {"reason", reason}, before.*count, now.*count);
   };
-  points("flushed", before.points_flushed, now.points_flushed);
-  points("written", before.outbox.written, now.outbox.written);
-  points("dropped", before.outbox.dropped(), now.outbox.dropped());
-  const auto dropped = [&](std::string_view reason, std::uint64_t OutboxCounts::*count) {
-    writer.counter_if_moved("tallyd.points_dropped", {{"reason", reason}}, before.outbox.*count,
-                            now.outbox.*count);
-  };
-  dropped("outbox_full", &OutboxCounts::dropped_full);
-  dropped("refused", &OutboxCounts::dropped_refused);
-  dropped("type_conflict", &OutboxCounts::dropped_conflict);
-  dropped("beyond_retention", &OutboxCounts::dropped_expired);
-  dropped("series_limit", &OutboxCounts::dropped_series);
-  dropped("shutdown", &OutboxCounts::dropped_shutdown);
-  writer.counter("tallyd.requests", {{"state", "sent"}}, before.outbox.attempts,
-                 now.outbox.attempts);
-  writer.counter("tallyd.requests", {{"state", "retried"}}, before.outbox.retries,
-                 now.outbox.retries);
+  dropped("outbox_full", &DeliveryCounts::dropped_full);
+  dropped("refused", &DeliveryCounts::dropped_refused);
+  dropped("type_conflict", &DeliveryCounts::dropped_conflict);
+  dropped("beyond_retention", &DeliveryCounts::dropped_expired);
+  dropped("series_limit", &DeliveryCounts::dropped_series);
+  dropped("spool_full", &DeliveryCounts::dropped_spool);
+  dropped("spool_age", &DeliveryCounts::dropped_age);
+  dropped("spool_damaged", &DeliveryCounts::dropped_damaged);
+  dropped("shutdown", &DeliveryCounts::dropped_shutdown);
+  writer.counter("tallyd.requests", {"state", "sent"}, before.attempts, now.attempts);
+  writer.counter("tallyd.requests", {"state", "retried"}, before.retries, now.retries);
+  writer.gauge("tallyd.points_queued", now.queued);
+  writer.gauge("tallyd.points_spooled", now.spooled);
+}
+
+void add_deliveries(const Ledger& before, const Ledger& now, const SelfGauges& gauges,
+                    std::span<const std::string> names, Writer& writer) {
+  writer.counter("tallyd.points", {{"state", "flushed"}}, before.points_flushed,
+                 now.points_flushed);
+  for (std::size_t i = 0; i < now.deliveries.size(); ++i) {
+    Delivery each(names.size() > 1 ? std::string_view(names[i]) : std::string_view(), writer);
+    add_delivery(i < before.deliveries.size() ? before.deliveries[i] : DeliveryCounts{},
+                 now.deliveries[i], each);
+    if (i < gauges.outbox_bytes.size()) each.gauge("tallyd.outbox_bytes", gauges.outbox_bytes[i]);
+    if (i < gauges.spool_bytes.size()) each.gauge("tallyd.spool_bytes", gauges.spool_bytes[i]);
+  }
 }
 
 }  // namespace
@@ -134,7 +171,7 @@ void add_self_metrics(const Ledger& before, const Ledger& now, const SelfGauges&
   Writer writer(naming.static_tags, snapshot);
   add_ingest(before.ingest, now.ingest, writer);
   add_listeners(before, now, naming.listeners, writer);
-  add_points(before, now, writer);
+  add_deliveries(before, now, gauges, naming.destinations, writer);
   writer.counter("tallyd.lost", {}, before.lost(), now.lost());
   writer.counter("tallyd.windows_late", {}, before.windows_late, now.windows_late);
   writer.counter_if_moved("tallyd.windows_joined", {}, before.windows_joined, now.windows_joined);
@@ -144,8 +181,6 @@ void add_self_metrics(const Ledger& before, const Ledger& now, const SelfGauges&
   writer.counter("tallyd.gauges_expired", {}, before.gauges_expired, now.gauges_expired);
   writer.counter("tallyd.gauges_not_carried", {}, before.gauges_not_carried,
                  now.gauges_not_carried);
-  writer.gauge("tallyd.points_queued", static_cast<double>(now.outbox.queued));
-  writer.gauge("tallyd.outbox_bytes", static_cast<double>(gauges.outbox_bytes));
   writer.gauge("tallyd.series", static_cast<double>(gauges.series));
   writer.gauge("tallyd.gauges_held", static_cast<double>(gauges.gauges_held));
   writer.gauge("tallyd.connections", static_cast<double>(gauges.connections));

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <utility>
 
@@ -130,6 +131,14 @@ std::optional<std::string> exposed_password(const LoadedConfig& loaded) {
     }
   }
   return {};
+}
+
+std::string spool_root(const Config& config) {
+  if (!config.spool.directory.empty()) return config.spool.directory;
+  const char* const state = std::getenv("STATE_DIRECTORY");
+  if (state == nullptr || *state == '\0') return "";
+  const std::string_view all = state;  // systemd puts ':' between several
+  return std::string(all.substr(0, all.find(':'))) + "/spool";
 }
 
 std::vector<StaticTag> effective_tags(const Config& config) {

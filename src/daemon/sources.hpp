@@ -29,6 +29,10 @@ Result<std::string> read_secret(const std::string& path,
 /// A line for the operator if a password or a token stands in a config file that everyone can read.
 std::optional<std::string> exposed_password(const LoadedConfig& loaded);
 
+/// Where spools are: spool.directory, else `spool` in the first directory of $STATE_DIRECTORY; ""
+/// if there is neither, so that nothing is kept on disk.
+std::string spool_root(const Config& config);
+
 /// The static tags as they are written: "auto" of the tag host is this host's name (bytes that no
 /// tag can hold become '_'), and a tag without a value is left out.
 std::vector<StaticTag> effective_tags(const Config& config);

@@ -114,16 +114,18 @@ void Transfer::set_request() {
     headers_.reset(longer);
   }
   set(CURLOPT_URL, request_.url.c_str());
-  set(CURLOPT_POST, 1L);
-  set(CURLOPT_POSTFIELDS, request_.body.data());
-  set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
+  if (request_.method == HttpRequest::Method::post) {
+    set(CURLOPT_POST, 1L);
+    set(CURLOPT_POSTFIELDS, request_.body.data());
+    set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
+  }
   set(CURLOPT_HTTPHEADER, headers_.get());
   set(CURLOPT_USERAGENT, "tallyd");
   set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
-  if (request_.username.empty()) return;
-  set(CURLOPT_HTTPAUTH, static_cast<long>(CURLAUTH_BASIC));
-  set(CURLOPT_USERNAME, request_.username.c_str());
-  set(CURLOPT_PASSWORD, request_.password.c_str());
+  if (!request_.keeps_connection) {
+    set(CURLOPT_FRESH_CONNECT, 1L);
+    set(CURLOPT_FORBID_REUSE, 1L);
+  }
 }
 
 void Transfer::set_limits(const HttpSettings& settings) {

@@ -3,12 +3,13 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "tally/verdict.hpp"
+#include "tally/response.hpp"
 #include "uv/handles.hpp"
 
 namespace tally {
@@ -20,13 +21,13 @@ struct HttpSettings {
   std::string proxy;    ///< "" is none: the environment's proxy variables are not obeyed
 };
 
-/// One POST. Moved into the client, which keeps it until it is answered.
+/// Moved into the client, which keeps it until it is answered.
 struct HttpRequest {
+  enum class Method : std::uint8_t { post, get } method = Method::post;
   std::string url;
-  std::string body;
+  std::string body;                  ///< of a post
   std::vector<std::string> headers;  ///< "Name: value"
-  std::string username;              ///< "" sends no credentials; else HTTP Basic
-  std::string password;
+  bool keeps_connection = true;      ///< for the next request
 };
 
 /// Sends requests through libcurl, driven by the loop. Connections are kept and used again.

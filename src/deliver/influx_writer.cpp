@@ -1,32 +1,31 @@
 #include "deliver/influx_writer.hpp"
 
-#include <fmt/format.h>
-#include <spdlog/logger.h>
-
+#include <algorithm>
 #include <cassert>
 #include <iterator>
 #include <utility>
 
 #include "deliver/gzip.hpp"
-#include "tally/text.hpp"
 
-// The outbox says what to send and when, `judge` what an answer means; here is only what moves
+// The outboxes say what to send and when, `judge` what an answer means; here is only what moves
 // between them. `pump` is the one place where a request begins, and it is called after everything
-// that may have changed the outbox.
+// that may have changed an outbox.
 
 namespace tally {
 namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds log_interval{10'000};
 constexpr milliseconds drain_pause{
     200};  // between attempts while draining, in place of the back-off
+constexpr milliseconds ask_pause{5'000};  // until a server that is not even alive is asked again
+constexpr milliseconds outage_long{600'000};
 
-std::uint64_t random_seed() {
-  std::uint64_t seed = 0;
-  uv_random(nullptr, nullptr, &seed, sizeof seed, 0, nullptr);  // on failure 0: jitter is no secret
-  return seed;
+std::uint64_t random_number() {
+  std::uint64_t number = 0;
+  // On failure 0: jitter is no secret.
+  uv_random(nullptr, nullptr, &number, sizeof number, 0, nullptr);
+  return number;
 }
 
 std::string without_end_slashes(std::string url) {
@@ -34,281 +33,379 @@ std::string without_end_slashes(std::string url) {
   return url;
 }
 
-/// Percent-encoding of all but the unreserved (RFC 3986 2.3).
-std::string url_encoded(std::string_view text) {
-  constexpr std::string_view unreserved =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-  std::string out;
-  for (const char c : text) {
-    if (unreserved.find(c) != std::string_view::npos) {
-      out += c;
-    } else {
-      fmt::format_to(std::back_inserter(out), "%{:02X}", static_cast<unsigned char>(c));
-    }
-  }
-  return out;
+bool is_same(const Credentials& a, const Credentials& b) {
+  return a.password == b.password && a.token == b.token;
 }
 
-/// An identifier of InfluxQL.
-std::string identifier(std::string_view name) {
-  std::string out = "\"";
-  for (const char c : name) {
-    if (c == '"' || c == '\\') out += '\\';
-    if (c == '\n') {
-      out += "\\n";
-    } else {
-      out += c;
-    }
-  }
-  return out + '"';
+// What the request could not hold the database does not have, whatever it says of the rest.
+void add_left_out(const std::vector<std::uint32_t>& left_out, Verdict& verdict) {
+  if (left_out.empty() || verdict.action != Action::written) return;
+  std::vector<std::uint32_t> all;
+  std::ranges::set_union(verdict.refused_lines, left_out, std::back_inserter(all));
+  verdict.points_lost += static_cast<std::uint32_t>(all.size() - verdict.refused_lines.size());
+  verdict.refused_lines = std::move(all);
+  verdict.loss = PointLoss::refused;
+  if (verdict.message.empty())
+    verdict.message = "the API of InfluxDB 0.8 has no words for some points: they are lost";
 }
 
-// InfluxDB 1.x takes what it does not know for nanoseconds, "ns" too; 2 and 3 know all three.
-std::string_view to_query(Precision precision) {
-  switch (precision) {
-    case Precision::seconds:
-      return "s";
-    case Precision::milliseconds:
-      return "ms";
-    case Precision::nanoseconds:
-      return "ns";
-  }
-  return {};  // not reached: the switch is complete
-}
-
-std::string write_path(const InfluxSettings& settings, const Payload& payload) {
-  std::string path = "/write?db=" + url_encoded(settings.database);
-  if (!settings.retention_policy.empty()) path += "&rp=" + url_encoded(settings.retention_policy);
-  return path + "&precision=" + std::string(to_query(payload.precision));
-}
-
-bool has_created(const Response& response) {
-  return response.transport_error.empty() && response.status == 200 &&
-         response.body.find("\"results\"") != std::string::npos &&
-         response.body.find("\"error\"") == std::string::npos;
-}
-
-std::string why_not_created(const Response& response, const Destination& to) {
-  const std::string& text =
-      response.influxdb_error.empty() ? response.body : response.influxdb_error;
-  const std::string why = response.transport_error.empty()
-                              ? fmt::format("{} {}", response.status, quote(text))
-                              : quote(response.transport_error);
-  return fmt::format(
-      "cannot create database {} at {} ({}): CREATE DATABASE {} there as an administrator",
-      quote(to.database), to.url, why, quote(to.database));
-}
-
-LogThrottle::Kind kind_of(LogThrottle::Kind::Topic topic, const Response& response,
-                          const Verdict& verdict) {
-  return {.topic = topic,
-          .action = verdict.action,
-          .loss = verdict.loss,
-          .no_answer = response.no_answer,
-          .status = response.transport_error.empty() ? response.status : 0};
+void add(const OutboxCounts& lane, DeliveryCounts& all) {
+  all.written += lane.written;
+  all.dead += lane.dead;
+  all.dropped_full += lane.dropped_full;
+  all.dropped_refused += lane.dropped_refused;
+  all.dropped_conflict += lane.dropped_conflict;
+  all.dropped_expired += lane.dropped_expired;
+  all.dropped_series += lane.dropped_series;
+  all.dropped_shutdown += lane.dropped_shutdown;
+  all.attempts += lane.attempts;
+  all.retries += lane.retries;
 }
 
 }  // namespace
 
-std::optional<LogThrottle::Since> LogThrottle::pass(const Kind& kind, std::uint64_t points,
-                                                    Instant now) {
-  Entry& entry = entries_[kind];
-  ++entry.since.times;
-  entry.since.points += points;
-  if (entry.last && now - *entry.last < log_interval) return std::nullopt;
-  entry.last = now;
-  return std::exchange(entry.since, Since{});
-}
+InfluxWriter::Lane::Lane(OutboxLimits limits, KnownSeries& known)
+    : outbox(limits, random_number(), &known) {}
 
 InfluxWriter::InfluxWriter(uv::Loop& loop, InfluxSettings settings, OutboxLimits limits,
-                           spdlog::logger& log)
+                           spdlog::logger& log, std::unique_ptr<Backlog> backlog)
     : loop_(loop),
       settings_(std::move(settings)),
-      destination_{.url = settings_.url,
-                   .database = settings_.database,
-                   .username = settings_.username,
-                   .create_database = settings_.create_database},
+      destination_(settings_.destination),
+      credentials_(settings_.credentials),
       limits_(limits),
-      log_(log),
-      outbox_(limits, random_seed()),
+      backlog_(std::move(backlog)),
+      log_(log, destination_.url),
+      known_(settings_.series_max, random_number()),
+      live_(limits, known_),
+      replay_(limits, known_),
       http_(loop,
             {.timeout = settings_.timeout, .ca_file = settings_.ca_file, .proxy = settings_.proxy}),
       timer_(loop,
              [this] {
-               if (drained_) outbox_.hurry();
+               if (drained_) live_.outbox.hurry();
                pump();
              }),
-      drain_timer_(loop, [this] { end_drain(); }) {
-  settings_.url = without_end_slashes(std::move(settings_.url));
-}
-
-void InfluxWriter::push(Payload payload) {
-  if (const std::uint64_t dropped = outbox_.push(std::move(payload)); dropped > 0)
-    report_full(dropped);
-  pump();
-}
-
-void InfluxWriter::drain(milliseconds at_most, std::function<void()> done) {
-  drained_ = std::move(done);
-  outbox_.hurry();
-  drain_timer_.start(outbox_.empty() ? milliseconds{0} : at_most);
-  if (!outbox_.empty()) pump();
-}
-
-void InfluxWriter::end_drain() {
-  http_.cancel();
-  timer_.stop();
-  drain_timer_.stop();
-  sent_ = nullptr;
-  is_creating_ = false;
-  if (const std::uint64_t lost = outbox_.abandon(); lost > 0) {
-    log_.error("{} points are lost: {} did not take them before the end", with_commas(lost),
-               destination_.url);
-  }
-  const auto done = std::exchange(drained_, nullptr);
-  done();  // may destroy us
+      drain_timer_(loop, [this] { end_drain(); }),
+      is_api_known_(destination_.api_is_fixed) {
+  settings_.destination.url = without_end_slashes(std::move(settings_.destination.url));
+  if (backlog_ && !backlog_->empty()) timer_.start(milliseconds{0});
 }
 
 Instant InfluxWriter::now() const {
   return Instant{milliseconds{uv_now(loop_.raw())}};
 }
 
+// ---- what waits, and where ----------------------------------------------------------------------
+
+void InfluxWriter::push(Payload payload) {
+  pushed_ += payload.points;
+  const bool to_disk = backlog_ && (settings_.spools_always || is_down_ ||
+                                    live_.outbox.bytes() > limits_.bytes_max / 2);
+  if (!to_disk || !backlog_->put(payload)) {
+    const std::uint64_t dropped = live_.outbox.push(std::move(payload));
+    if (dropped > 0) log_.dropped(dropped, limits_.bytes_max, waiting(), now());
+  }
+  pump();
+}
+
+DeliveryCounts InfluxWriter::counts() const {
+  DeliveryCounts all;
+  add(live_.outbox.counts(), all);
+  add(replay_.outbox.counts(), all);
+  all.pushed = pushed_;
+  all.queued = live_.outbox.counts().queued;
+  all.dead -= not_buried_;
+  all.dropped_refused += not_buried_;
+  if (!backlog_) return all;
+  const SpoolCounts& spool = backlog_->counts();
+  all.recovered = spool.recovered;
+  // A record waits on disk until all of it is done; what is done already is not counted twice.
+  all.spooled = spool.waiting - (points_replayed_ - replay_.outbox.counts().queued);
+  all.dropped_spool = spool.dropped_full;
+  all.dropped_age = spool.dropped_expired;
+  all.dropped_damaged = spool.dropped_damaged;
+  return all;
+}
+
+DeliveryLog::Waiting InfluxWriter::waiting() const {
+  return {.counts = counts(),
+          .spool_bytes = backlog_ ? backlog_->bytes() : 0,
+          .spool_bytes_max = backlog_ ? backlog_->bytes_max() : 0};
+}
+
+void InfluxWriter::move_to_disk() {
+  if (!backlog_) return;
+  while (std::optional<Payload> oldest = live_.outbox.take_oldest()) {
+    if (backlog_->put(*oldest)) continue;
+    live_.outbox.push(std::move(*oldest));
+    return;
+  }
+}
+
+void InfluxWriter::feed_replay() {
+  if (!backlog_ || drained_ || !replay_.outbox.empty()) return;
+  std::optional<Payload> record = backlog_->front();
+  if (!record) return;
+  points_replayed_ = record->points;
+  written_before_replay_ = live_.outbox.counts().written;
+  replay_.outbox.push(std::move(*record));
+}
+
+void InfluxWriter::bury(Lane& lane) {
+  const std::vector<DeadLetter> letters = lane.outbox.take_dead();
+  if (!letters.empty()) not_buried_ += backlog_ ? backlog_->bury(letters) : letters.size();
+}
+
+// ---- when the next request begins ---------------------------------------------------------------
+
 void InfluxWriter::pump() {
-  if (is_creating_ || outbox_.in_flight()) return;
-  if (drained_ && outbox_.empty()) return end_drain();
-  if (const Payload* payload = outbox_.start(now())) return send(*payload);
+  if (is_asking_) return;
+  if (drained_ && is_drained()) return end_drain();
+  feed_replay();
+  attempt(live_);
+  attempt(replay_);
   arm();
+}
+
+/// When this lane may begin a request; nothing while it has one or nothing to send.
+std::optional<Instant> InfluxWriter::due(const Lane& lane) const {
+  // While the destination is down one request at a time finds out, the newest data first.
+  const bool other_tries = is_down_ && (live_.sent != nullptr || replay_.sent != nullptr);
+  const bool is_replay = &lane == &replay_;
+  if (is_asking_ || other_tries || (is_replay && (drained_ || (is_down_ && !live_.outbox.empty()))))
+    return std::nullopt;
+  std::optional<Instant> at = lane.outbox.due();
+  if (!at || drained_) return at;
+  if (is_down_) at = std::max(*at, not_before_);
+  return is_replay ? std::max(*at, no_replay_before_) : at;
+}
+
+void InfluxWriter::attempt(Lane& lane) {
+  const std::optional<Instant> at = due(lane);
+  if (!at || *at > now()) return;
+  if (lane.outbox.suspects_a_line()) return ask_if_alive(lane);
+  lane.sent = lane.outbox.start(now());
+  if (lane.sent != nullptr) send(lane);
 }
 
 /// Sets the timer to the next attempt; stops it if there is none.
 void InfluxWriter::arm() {
-  const std::optional<Instant> due = outbox_.due();
-  if (!due) return timer_.stop();
-  const auto pause = std::chrono::ceil<milliseconds>(*due - now());
+  std::optional<Instant> next;
+  for (const Lane* lane : {&live_, &replay_})
+    if (const auto at = due(*lane)) next = next ? std::min(*next, *at) : *at;
+  if (!next) return timer_.stop();
+  const auto pause = std::chrono::ceil<milliseconds>(std::max(*next, now()) - now());
   timer_.start(drained_ ? std::min(pause, drain_pause) : pause);
 }
 
-HttpRequest InfluxWriter::request(const std::string& path, std::string body) const {
-  return {.url = settings_.url + path,
-          .body = std::move(body),
-          .headers = {},
-          .username = settings_.username,
-          .password = settings_.password};
-}
+// ---- a write and its answer
+// ----------------------------------------------------------------------
 
-void InfluxWriter::send(const Payload& payload) {
-  sent_ = &payload;
-  timer_.stop();
+void InfluxWriter::send(Lane& lane) {
+  if (!is_api_known_) return find_api(lane, 0);
+  ApiRequest request = write_request(destination_, credentials_, *lane.sent);
+  lane.left_out = std::move(request.left_out);
   std::optional<std::string> packed;
-  if (settings_.gzip) packed = gzip(payload.body);
-  HttpRequest write =
-      request(write_path(settings_, payload), packed ? std::move(*packed) : payload.body);
-  write.headers.emplace_back("Content-Type: text/plain; charset=utf-8");
-  if (packed) write.headers.emplace_back("Content-Encoding: gzip");
-  http_.send(std::move(write), [this](const Response& response) { on_answer(response); });
+  if (settings_.gzip) packed = gzip(request.body);
+  if (packed) request.headers.emplace_back("Content-Encoding: gzip");
+  http_.send({.url = settings_.destination.url + request.path,
+              .body = packed ? std::move(*packed) : std::move(request.body),
+              .headers = std::move(request.headers),
+              .keeps_connection = request.keeps_connection},
+             [this, &lane](const Response& response) { on_answer(lane, response); });
 }
 
-void InfluxWriter::on_answer(const Response& response) {
-  Verdict verdict = judge(response, *sent_, destination_);
+void InfluxWriter::on_answer(Lane& lane, const Response& response) {
+  Verdict verdict = judge(response, *lane.sent, destination_);
   if (std::exchange(has_created_, false) && verdict.action == Action::create_database) {
     verdict.action = Action::keep;  // so that it waits for the back-off before it is created again
     verdict.message += ", although it was created a moment ago";
   }
-  const std::uint64_t points_waiting = counts().queued;
-  outbox_.settle(sent_->id, verdict, now());
-  sent_ = nullptr;
-  report(kind_of(Kind::Topic::write, response, verdict), verdict, points_waiting);
-  if (response.status == 401) reload_password();
-  if (verdict.action == Action::create_database) return create_database();
+  add_left_out(lane.left_out, verdict);
+  settle(lane, std::move(verdict), response);
   pump();
 }
 
-void InfluxWriter::reload_password() {
-  if (!settings_.reload_password) return;
-  std::string password = settings_.reload_password();
-  if (password.empty() || password == settings_.password) return;
-  settings_.password = std::move(password);
-  log_.info("the password of {} at {} has changed: trying the new one", quote(settings_.username),
-            destination_.url);
-  outbox_.hurry();
+void InfluxWriter::settle(Lane& lane, Verdict verdict, const Response& response) {
+  const DeliveryLog::Waiting before = waiting();
+  const std::size_t bytes = lane.sent->body.size();
+  if (verdict.action == Action::known_alone) known_.begin();
+  lane.outbox.settle(lane.sent->id, verdict, now());
+  lane.sent = nullptr;
+  bury(lane);
+  if (verdict.action == Action::keep) begin_outage(lane);
+  log_.settled(kind_of(LogThrottle::Kind::Topic::write, response, verdict), verdict,
+               verdict.action == Action::keep ? waiting() : before, now());
+  if (verdict.action == Action::written) end_outage();
+  after_settling(lane, verdict, bytes);
+  if (verdict.api_in_doubt) doubt_api(response);
+  if (response.status == 401) reload_credentials();
+  if (verdict.action == Action::create_database) create_database();
+}
+
+// The record of the replay lane is done when nothing of it is left there.
+void InfluxWriter::after_settling(Lane& lane, const Verdict& verdict, std::size_t bytes) {
+  if (&lane != &replay_) return;
+  if (replay_.outbox.empty()) {
+    backlog_->ack();
+    points_replayed_ = 0;
+  }
+  if (verdict.action == Action::written) {
+    const auto pause = std::chrono::seconds(1) * static_cast<double>(bytes) /
+                       static_cast<double>(settings_.replay_rate);
+    no_replay_before_ = now() + std::chrono::duration_cast<milliseconds>(pause);
+  }
+}
+
+void InfluxWriter::begin_outage(const Lane& lane) {
+  is_down_ = true;
+  not_before_ = lane.outbox.due().value_or(now());
+  move_to_disk();
+}
+
+void InfluxWriter::end_outage() {
+  if (!std::exchange(is_down_, false)) return;
+  const auto lasted = log_.outage(now());
+  live_.outbox.hurry();
+  // After a long one a whole fleet has a backlog: not all shall send it in the same second.
+  if (lasted && *lasted > outage_long)
+    no_replay_before_ =
+        now() + settings_.jitter_max * static_cast<int>(random_number() % 1000) / 1000;
+}
+
+// ---- questions beside the writes
+// -----------------------------------------------------------------
+
+void InfluxWriter::ask(std::string_view path, Http::Done done) {
+  is_asking_ = true;
+  http_.send({.method = HttpRequest::Method::get,
+              .url = settings_.destination.url + std::string(path),
+              .body = {},
+              .headers = {}},
+             [this, done = std::move(done)](const Response& response) {
+               is_asking_ = false;
+               done(response);
+             });
+}
+
+// With a payload in flight: if nobody answers, that is its failed attempt.
+void InfluxWriter::find_api(Lane& lane, std::size_t probe) {
+  ask(probe_paths[probe], [this, &lane, probe](const Response& response) {
+    if (!response.transport_error.empty()) return on_answer(lane, response);
+    const std::optional<Server> server = identify(response);
+    if (!server && probe + 1 < std::size(probe_paths)) return find_api(lane, probe + 1);
+    if (server) use(*server);
+    is_api_known_ = true;  // or no one knows: then the answer to the write tells
+    send(lane);
+  });
+}
+
+void InfluxWriter::doubt_api(const Response& response) {
+  if (destination_.api_is_fixed) return;
+  const std::optional<Server> server = identify(response);
+  if (!server) {
+    is_api_known_ = false;
+  } else if (server->api != destination_.api) {
+    use(*server);
+    not_before_ = now();
+    live_.outbox.hurry();
+    replay_.outbox.hurry();
+  }
+}
+
+void InfluxWriter::use(const Server& server) {
+  destination_.api = server.api;
+  log_.found(server);
+}
+
+// A server that stores nothing of a payload, but answers: one of its lines may be the cause.
+void InfluxWriter::ask_if_alive(Lane& lane) {
+  ask("/ping", [this, &lane](const Response& response) {
+    const bool is_alive = response.transport_error.empty() && response.status / 100 == 2;
+    if (is_alive) {
+      const bool others = live_.outbox.counts().written > written_before_replay_;
+      lane.outbox.halve_front(&lane == &replay_ && others);
+    } else {
+      not_before_ = now() + ask_pause;
+    }
+    pump();
+  });
+}
+
+void InfluxWriter::reload_credentials() {
+  if (!settings_.reload_credentials) return;
+  Credentials changed = settings_.reload_credentials();
+  const bool has_none = changed.password.empty() && changed.token.empty();
+  if (has_none || is_same(changed, credentials_)) return;
+  credentials_ = std::move(changed);
+  log_.credentials_changed(credentials_.username);
+  not_before_ = now();
+  live_.outbox.hurry();
+  replay_.outbox.hurry();
 }
 
 void InfluxWriter::create_database() {
-  is_creating_ = true;
-  http_.send(
-      request("/query", "q=" + url_encoded("CREATE DATABASE " + identifier(settings_.database))),
-      [this](const Response& response) { on_created(response); });
+  std::optional<ApiRequest> request = create_database_request(destination_, credentials_);
+  if (!request) return;
+  is_asking_ = true;
+  http_.send({.url = settings_.destination.url + request->path,
+              .body = std::move(request->body),
+              .headers = std::move(request->headers),
+              .keeps_connection = request->keeps_connection},
+             [this](const Response& response) {
+               is_asking_ = false;
+               on_created(response);
+               pump();
+             });
 }
 
 void InfluxWriter::on_created(const Response& response) {
-  is_creating_ = false;
-  has_created_ = has_created(response);
+  const Verdict verdict = judge_created(response, destination_);
+  has_created_ = verdict.action == Action::written;
   if (has_created_) {
-    log_.info("created database {} at {}", quote(settings_.database), destination_.url);
-    outbox_.hurry();
-  } else {
-    report_failure({.topic = Kind::Topic::create, .status = response.status},
-                   {.message = why_not_created(response, destination_)});
-    if (response.status == 401) reload_password();
+    log_.created(destination_.database);
+    not_before_ = now();
+    live_.outbox.hurry();
+    replay_.outbox.hurry();
+    return;
   }
-  pump();
+  log_.failed({.topic = LogThrottle::Kind::Topic::create, .status = response.status}, verdict,
+              waiting(), now());
+  is_down_ = true;
+  not_before_ = std::max(live_.outbox.due().value_or(now()), replay_.outbox.due().value_or(now()));
+  move_to_disk();
+  if (response.status == 401) reload_credentials();
 }
 
-// ---- what the operator reads
-// ---------------------------------------------------------------------
+// ---- the end
+// -------------------------------------------------------------------------------------
 
-void InfluxWriter::report(const Kind& kind, const Verdict& verdict, std::uint64_t points_waiting) {
-  if (verdict.action == Action::keep) return report_failure(kind, verdict);
-  if (verdict.action == Action::written) report_recovery(points_waiting);
-  if (verdict.action == Action::create_database) {
-    if (throttle_.pass(kind, 0, now())) log_.info("{}: creating it", verdict.message);
-  } else if (!verdict.message.empty()) {
-    report_loss(kind, verdict);
-  }
+void InfluxWriter::drain(milliseconds at_most, std::function<void()> done) {
+  drained_ = std::move(done);
+  live_.outbox.hurry();
+  // What is on disk is safe there: only what is in memory must go out, or down.
+  const bool is_safe = live_.outbox.empty() || (backlog_ && is_down_);
+  drain_timer_.start(is_safe ? milliseconds{0} : at_most);
+  if (!is_safe) pump();
 }
 
-void InfluxWriter::report_failure(const Kind& kind, const Verdict& verdict) {
-  if (!outage_) outage_ = Outage{.began = now()};
-  ++outage_->attempts;
-  const auto since = throttle_.pass(kind, 0, now());
-  if (!since) return;
-  outage_->is_reported = true;
-  std::string line =
-      fmt::format("{}; {} points wait in memory", verdict.message, with_commas(counts().queued));
-  if (since->times > 1)
-    line += fmt::format(", {} attempts failed since the last such line", since->times);
-  log_.log(verdict.configuration ? spdlog::level::err : spdlog::level::warn, line);
+bool InfluxWriter::is_drained() const {
+  return live_.outbox.empty();
 }
 
-void InfluxWriter::report_loss(const Kind& kind, const Verdict& verdict) {
-  const auto since = throttle_.pass(kind, verdict.points_lost, now());
-  if (!since) return;
-  std::string line = verdict.message;
-  if (since->times > 1) {
-    line += fmt::format("; {} times and {} points since the last such line", since->times,
-                        with_commas(since->points));
-  }
-  log_.log(verdict.points_lost > 0 ? spdlog::level::err : spdlog::level::warn, line);
-}
-
-void InfluxWriter::report_recovery(std::uint64_t points_waiting) {
-  // A failure that was held back needs no all-clear.
-  if (outage_ && outage_->is_reported) {
-    const std::chrono::duration<double> lasted = now() - outage_->began;
-    log_.info("{} takes points again after {:.1f} s and {} failed attempts; {} points were waiting",
-              destination_.url, lasted.count(), outage_->attempts, with_commas(points_waiting));
-  }
-  outage_.reset();
-}
-
-void InfluxWriter::report_full(std::uint64_t points_dropped) {
-  const auto since = throttle_.pass({.topic = Kind::Topic::full}, points_dropped, now());
-  if (!since) return;
-  log_.error(
-      "{} takes points too slowly or not at all, and {} of memory are full: the {} oldest points "
-      "are lost, {} wait",
-      destination_.url, as_size(limits_.bytes_max), with_commas(since->points),
-      with_commas(counts().queued));
+void InfluxWriter::end_drain() {
+  http_.cancel();
+  timer_.stop();
+  drain_timer_.stop();
+  is_asking_ = false;
+  if (live_.sent != nullptr) live_.outbox.settle(live_.sent->id, {.action = Action::keep}, now());
+  live_.sent = nullptr;
+  move_to_disk();
+  const std::uint64_t lost = live_.outbox.abandon();
+  log_.ended(lost, waiting());
+  const auto done = std::exchange(drained_, nullptr);
+  done();  // may destroy us
 }
 
 }  // namespace tally

@@ -1,135 +1,137 @@
 #pragma once
-// Points on their way to one InfluxDB 1.x: the outbox, a client, and one timer.
+// Points on their way to one InfluxDB: two lanes, the spool behind them, a client, and one timer.
+//
+//     push ----> live   (Outbox, in memory) ----------+
+//       |                                             +--> write_request -> Http -> judge -> settle
+//       +-----> spool (disk) --> replay (Outbox, one -+
+//                                record at a time)
+//
+// A healthy destination uses the live lane only. After a failed attempt everything goes to disk,
+// and comes back from there, oldest first, once the destination answers again; what is flushed then
+// goes first.
 
 #include <chrono>
-#include <compare>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "deliver/backlog.hpp"
+#include "deliver/delivery_log.hpp"
 #include "deliver/http.hpp"
+#include "deliver/known_series.hpp"
 #include "deliver/output.hpp"
+#include "tally/api.hpp"
 #include "tally/outbox.hpp"
 #include "tally/verdict.hpp"
 #include "uv/handles.hpp"
 
-namespace spdlog {
-class logger;
-}
-
 namespace tally {
 
 struct InfluxSettings {
-  std::string url;  ///< http://host:8086; a path and a slash at the end are fine, a user is not
-  std::string database;
-  std::string retention_policy;  ///< "" is the database's default
-  std::string username;          ///< "" sends no credentials
-  std::string password;
+  Destination destination;  ///< its url: http://host:8086; a path and a slash at the end are fine
+  Credentials credentials;
   std::chrono::milliseconds timeout{10'000};
   bool gzip = true;
   std::string ca_file;  ///< "" is the system's bundle
   std::string proxy;    ///< "" is none
-  bool create_database = true;
-  /// Asked after a 401, if set: the password as it is now, "" if it cannot be read. What differs
-  /// from the one refused is tried at once.
-  std::function<std::string()> reload_password;
+  /// Asked after a 401, if set: what the credentials are now. What differs from those refused is
+  /// tried at once.
+  std::function<Credentials()> reload_credentials;
+  bool spools_always = false;            ///< not only when the destination fails
+  std::uint64_t series_max = 1'000'000;  ///< of a database that is full and knows them
+  std::uint64_t replay_rate = 4 << 20;   ///< bytes/s of line protocol from the spool, at most
+  std::chrono::milliseconds jitter_max{30'000};  ///< before a replay, after a long outage
 };
 
-/// Of many lines of one kind, lets one through each ten seconds and counts the others.
-class LogThrottle {
- public:
-  /// What makes two answers the same story.
-  struct Kind {
-    enum class Topic : std::uint8_t { write, create, full } topic = Topic::write;
-    Action action = Action::keep;
-    PointLoss loss = PointLoss::none;
-    NoAnswer no_answer = NoAnswer::broken;
-    int status = 0;
-    friend auto operator<=>(const Kind&, const Kind&) = default;
-  };
-  /// Since the last line of this kind, this time included.
-  struct Since {
-    std::uint64_t times = 0;
-    std::uint64_t points = 0;
-  };
-
-  /// Something if a line may be written now.
-  std::optional<Since> pass(const Kind& kind, std::uint64_t points, Instant now);
-
- private:
-  struct Entry {
-    std::optional<Instant> last;
-    Since since;
-  };
-  std::map<Kind, Entry> entries_;
-};
-
-/// Writes payloads in order, one at a time, until the database has them or will never have them.
+/// Writes payloads until the database has them or will never have them. The oldest goes first, but
+/// what is flushed now before what waits on disk.
 ///
 /// One loop, its thread. While nothing is queued, no timer runs and nothing wakes. May be destroyed
-/// at any time, also from its own callbacks; what is queued then is gone, so `drain` first.
+/// at any time, also from its own callbacks; what is queued in memory then is gone, so `drain`
+/// first.
 class InfluxWriter : public Output {
  public:
-  InfluxWriter(uv::Loop& loop, InfluxSettings settings, OutboxLimits limits, spdlog::logger& log);
+  /// `backlog` is null where there is no disk to wait on.
+  InfluxWriter(uv::Loop& loop, InfluxSettings settings, OutboxLimits limits, spdlog::logger& log,
+               std::unique_ptr<Backlog> backlog = nullptr);
   InfluxWriter(const InfluxWriter&) = delete;
   InfluxWriter& operator=(const InfluxWriter&) = delete;
 
   void push(Payload payload) override;
 
-  /// The end: tries without long pauses until all is written or `at_most` has passed, gives up the
-  /// rest (counted, and said) and calls `done` from the loop. Call it once.
+  /// The end: tries without long pauses until memory is empty or `at_most` has passed, leaves the
+  /// rest on disk or gives it up (counted, and said) and calls `done` from the loop. Call it once.
   void drain(std::chrono::milliseconds at_most, std::function<void()> done) override;
 
-  const OutboxCounts& counts() const override { return outbox_.counts(); }
-  std::size_t bytes() const override { return outbox_.bytes(); }
-  const Outbox& outbox() const { return outbox_; }
+  DeliveryCounts counts() const override;
+  std::size_t bytes() const override { return live_.outbox.bytes(); }
+  std::uint64_t disk_bytes() const override { return backlog_ ? backlog_->bytes() : 0; }
 
  private:
-  using Kind = LogThrottle::Kind;
+  struct Lane {
+    Lane(OutboxLimits limits, KnownSeries& known);
+    Outbox outbox;
+    const Payload* sent = nullptr;        ///< in flight; the outbox owns it
+    std::vector<std::uint32_t> left_out;  ///< lines of it that the request does not hold
+  };
 
   Instant now() const;
+  DeliveryLog::Waiting waiting() const;
+
   void pump();
+  void feed_replay();
+  void attempt(Lane& lane);
+  std::optional<Instant> due(const Lane& lane) const;
   void arm();
+
+  void send(Lane& lane);
+  void on_answer(Lane& lane, const Response& response);
+  void settle(Lane& lane, Verdict verdict, const Response& response);
+  void after_settling(Lane& lane, const Verdict& verdict, std::size_t bytes);
+  void bury(Lane& lane);
+  void begin_outage(const Lane& lane);
+  void end_outage();
+  void move_to_disk();
+  bool is_drained() const;
   void end_drain();
 
-  void send(const Payload& payload);
-  void on_answer(const Response& response);
-  void reload_password();
+  void ask(std::string_view path, Http::Done done);
+  void find_api(Lane& lane, std::size_t probe);
+  void doubt_api(const Response& response);
+  void use(const Server& server);
+  void ask_if_alive(Lane& lane);
+  void reload_credentials();
   void create_database();
   void on_created(const Response& response);
-  HttpRequest request(const std::string& path, std::string body) const;
-
-  void report(const Kind& kind, const Verdict& verdict, std::uint64_t points_waiting);
-  void report_failure(const Kind& kind, const Verdict& verdict);
-  void report_loss(const Kind& kind, const Verdict& verdict);
-  void report_recovery(std::uint64_t points_waiting);
-  void report_full(std::uint64_t points_dropped);
 
   uv::Loop& loop_;
   InfluxSettings settings_;
   Destination destination_;
+  Credentials credentials_;
   OutboxLimits limits_;
-  spdlog::logger& log_;
-  Outbox outbox_;
+  std::unique_ptr<Backlog> backlog_;
+  DeliveryLog log_;
+  KnownSeries known_;
+  Lane live_;
+  Lane replay_;
   Http http_;
   uv::Timer timer_;  ///< the next attempt
   uv::Timer drain_timer_;
-  const Payload* sent_ = nullptr;  ///< in flight; the outbox owns it
-  bool is_creating_ = false;       ///< the database; nothing is sent meanwhile
-  bool has_created_ = false;       ///< and no other answer came since
-  std::function<void()> drained_;  ///< set while draining
 
-  /// From the first attempt that failed until one succeeds.
-  struct Outage {
-    Instant began;
-    std::uint64_t attempts = 0;
-    bool is_reported = false;
-  };
-  std::optional<Outage> outage_;
-  LogThrottle throttle_;
+  bool is_api_known_;
+  bool is_asking_ = false;    ///< something else than a write; nothing is sent meanwhile
+  bool has_created_ = false;  ///< the database, and no other answer came since
+  bool is_down_ = false;      ///< the last attempt failed
+  Instant not_before_{};      ///< no attempt while down
+  Instant no_replay_before_{};
+  std::uint64_t pushed_ = 0;
+  std::uint64_t points_replayed_ = 0;        ///< of the record in the replay lane
+  std::uint64_t written_before_replay_ = 0;  ///< by the live lane
+  std::uint64_t not_buried_ = 0;             ///< dead letters that could not be kept
+  std::function<void()> drained_;            ///< set while draining
 };
 
 }  // namespace tally

@@ -19,7 +19,11 @@ class KnownSeries {
   /// 2^31. The seed is secret to those who choose names.
   KnownSeries(std::size_t series_max, std::uint64_t seed);
 
-  /// Learns the series of every line of a body that was written.
+  /// From here on it learns. A database that is not full needs no one to know its series: until
+  /// then this costs neither time nor memory.
+  void begin() { learns_ = true; }
+
+  /// Learns the series of every line of a body that was written, once begun.
   void learn(std::string_view body);
 
   /// Forgets those of a body that the database does not have after all.
@@ -41,6 +45,7 @@ class KnownSeries {
   void erase(std::uint64_t hash);
   void grow();
 
+  bool learns_ = false;
   std::size_t series_max_;
   std::uint64_t seed_;
   std::size_t size_ = 0;

@@ -3,9 +3,10 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 
-#include "tally/outbox.hpp"
+#include "tally/delivery.hpp"
 #include "tally/payload.hpp"
 
 namespace tally {
@@ -16,11 +17,12 @@ class Output {
   virtual ~Output() = default;
 
   virtual void push(Payload payload) = 0;
-  virtual const OutboxCounts& counts() const = 0;
+  virtual DeliveryCounts counts() const = 0;
   virtual std::size_t bytes() const = 0;  ///< of bodies that wait in memory
+  virtual std::uint64_t disk_bytes() const { return 0; }  ///< of the spool
 
-  /// Sends what waits, gives up what is left after `within` (counted as dropped by shutdown), and
-  /// calls `done` once. Nothing may be pushed afterwards.
+  /// Sends what waits, leaves what is left after `within` on disk or gives it up (counted as
+  /// dropped by shutdown), and calls `done` once. Nothing may be pushed afterwards.
   virtual void drain(std::chrono::milliseconds within, std::function<void()> done) = 0;
 };
 

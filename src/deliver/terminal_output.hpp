@@ -2,6 +2,7 @@
 // `influxdb.url = ""`: each window to standard output, as line protocol.
 
 #include "output.hpp"
+#include "tally/outbox.hpp"
 #include "uv/handles.hpp"
 
 namespace tally {
@@ -17,7 +18,7 @@ class TerminalOutput : public Output {
   TerminalOutput(uv::Loop& loop, int fd, OutboxLimits limits);
 
   void push(Payload payload) override;
-  const OutboxCounts& counts() const override { return outbox_.counts(); }
+  DeliveryCounts counts() const override;
   std::size_t bytes() const override { return outbox_.bytes(); }
   void drain(std::chrono::milliseconds within, std::function<void()> done) override;
 

@@ -54,6 +54,8 @@ Loop::~Loop() {
   // One turn: close callbacks of what was destroyed before us are still to run. A loop that is not
   // empty then is a handle that outlives its loop: a bug of ours.
   uv_run(&loop_, UV_RUN_NOWAIT);
+  // And what runs in the thread pool points to this loop: it must end first.
+  while (loop_.active_reqs.count > 0) uv_run(&loop_, UV_RUN_ONCE);
   const int status = uv_loop_close(&loop_);
   assert(status == 0);
   (void)status;

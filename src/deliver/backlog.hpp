@@ -1,0 +1,67 @@
+#pragma once
+// What waits on disk for one destination: its spool and its dead letters, and the thread pool that
+// forces them onto the disk.
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "deliver/dead_letters.hpp"
+#include "deliver/spool.hpp"
+#include "tally/outbox.hpp"
+#include "tally/payload.hpp"
+#include "tally/result.hpp"
+#include "tally/time.hpp"
+#include "uv/handles.hpp"
+#include "uv/work.hpp"
+
+namespace spdlog {
+class logger;
+}
+
+namespace tally {
+
+/// One loop, its thread. A disk that fails is said in the log and never ends anything.
+class Backlog {
+ public:
+  using WallClock = std::function<WallTime()>;
+
+  /// Opens what an earlier process left and logs what was found. Errors as `Spool::open`.
+  static Result<std::unique_ptr<Backlog>> open(uv::Loop& loop, SpoolSettings settings,
+                                               WallClock clock, spdlog::logger& log);
+
+  Backlog(uv::Loop& loop, std::unique_ptr<Spool> spool, WallClock clock, spdlog::logger& log);
+  Backlog(const Backlog&) = delete;
+  Backlog& operator=(const Backlog&) = delete;
+
+  /// False if the disk does not take it: it is still the caller's.
+  bool put(const Payload& payload);
+
+  /// The oldest record; nothing if none waits. It stays until `ack`.
+  std::optional<Payload> front();
+  void ack();
+
+  /// Keeps lines that the database refused. Returns how many it could not keep.
+  std::uint64_t bury(const std::vector<DeadLetter>& letters);
+
+  const SpoolCounts& counts() const { return spool_->counts(); }
+  std::uint64_t bytes() const { return spool_->bytes(); }
+  std::uint64_t bytes_max() const { return spool_->settings().bytes_max; }
+  bool empty() const { return spool_->empty(); }
+  std::optional<WallTime> oldest() const { return spool_->oldest(); }
+
+ private:
+  void log_findings();
+  void sync();
+
+  std::unique_ptr<Spool> spool_;
+  std::unique_ptr<DeadLetters> dead_;  ///< none if its folder cannot be used
+  WallClock clock_;
+  spdlog::logger& log_;
+  uv::Timer sync_timer_;
+  uv::Work<SpoolSync> sync_work_;
+  bool is_failing_ = false;  ///< `put` failed, and that was said
+};
+
+}  // namespace tally

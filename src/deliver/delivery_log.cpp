@@ -1,0 +1,135 @@
+#include "deliver/delivery_log.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/logger.h>
+
+#include <utility>
+
+#include "tally/text.hpp"
+
+namespace tally {
+namespace {
+
+constexpr std::chrono::milliseconds log_interval{10'000};
+
+// "12 points wait in memory, 3,400 on disk (1.2 MiB of 1 GiB)"
+std::string where(const DeliveryLog::Waiting& waiting) {
+  const DeliveryCounts& counts = waiting.counts;
+  const std::string memory = fmt::format("{} points wait in memory", with_commas(counts.queued));
+  if (waiting.spool_bytes_max == 0) return memory;
+  const std::string disk =
+      fmt::format("({} of {})", as_size(waiting.spool_bytes), as_size(waiting.spool_bytes_max));
+  if (counts.queued == 0)
+    return fmt::format("{} points wait on disk {}", with_commas(counts.spooled), disk);
+  return fmt::format("{}, {} on disk {}", memory, with_commas(counts.spooled), disk);
+}
+
+}  // namespace
+
+LogThrottle::Kind kind_of(LogThrottle::Kind::Topic topic, const Response& response,
+                          const Verdict& verdict) {
+  return {.topic = topic,
+          .action = verdict.action,
+          .loss = verdict.loss,
+          .no_answer = response.no_answer,
+          .status = response.transport_error.empty() ? response.status : 0};
+}
+
+std::optional<LogThrottle::Since> LogThrottle::pass(const Kind& kind, std::uint64_t points,
+                                                    Instant now) {
+  Entry& entry = entries_[kind];
+  ++entry.since.times;
+  entry.since.points += points;
+  if (entry.last && now - *entry.last < log_interval) return std::nullopt;
+  entry.last = now;
+  return std::exchange(entry.since, Since{});
+}
+
+void DeliveryLog::settled(const Kind& kind, const Verdict& verdict, const Waiting& waiting,
+                          Instant now) {
+  if (verdict.action == Action::keep) return failed(kind, verdict, waiting, now);
+  if (verdict.action == Action::written) recovered(waiting, now);
+  if (verdict.action == Action::create_database) {
+    if (throttle_.pass(kind, 0, now)) log_.info("{}: creating it", verdict.message);
+  } else if (!verdict.message.empty()) {
+    lost(kind, verdict, now);
+  }
+}
+
+void DeliveryLog::failed(const Kind& kind, const Verdict& verdict, const Waiting& waiting,
+                         Instant now) {
+  if (!outage_) outage_ = Outage{.began = now};
+  ++outage_->attempts;
+  const auto since = throttle_.pass(kind, 0, now);
+  if (!since) return;
+  outage_->is_reported = true;
+  std::string line = fmt::format("{}; {}", verdict.message, where(waiting));
+  if (since->times > 1)
+    line += fmt::format("; {} attempts failed since the last such line", since->times);
+  log_.log(verdict.configuration ? spdlog::level::err : spdlog::level::warn, line);
+}
+
+void DeliveryLog::lost(const Kind& kind, const Verdict& verdict, Instant now) {
+  const auto since = throttle_.pass(kind, verdict.points_lost, now);
+  if (!since) return;
+  std::string line = verdict.message;
+  if (since->times > 1) {
+    line += fmt::format("; {} times and {} points since the last such line", since->times,
+                        with_commas(since->points));
+  }
+  log_.log(verdict.points_lost > 0 ? spdlog::level::err : spdlog::level::warn, line);
+}
+
+void DeliveryLog::recovered(const Waiting& waiting, Instant now) {
+  // A failure that was held back needs no all-clear.
+  if (outage_ && outage_->is_reported) {
+    const std::chrono::duration<double> lasted = now - outage_->began;
+    log_.info("{} takes points again after {:.1f} s and {} failed attempts; {} points were waiting",
+              url_, lasted.count(), outage_->attempts,
+              with_commas(waiting.counts.queued + waiting.counts.spooled));
+  }
+  outage_.reset();
+}
+
+void DeliveryLog::dropped(std::uint64_t points, std::size_t bytes_max, const Waiting& waiting,
+                          Instant now) {
+  const auto since = throttle_.pass({.topic = Kind::Topic::full}, points, now);
+  if (!since) return;
+  log_.error(
+      "{} takes points too slowly or not at all, and {} of memory are full: the {} oldest points "
+      "are lost; {}",
+      url_, as_size(bytes_max), with_commas(since->points), where(waiting));
+}
+
+void DeliveryLog::found(const Server& server) {
+  log_.info("{} is InfluxDB {}: writing to it by the API of {}", url_, quote(server.version),
+            to_string(server.api));
+}
+
+void DeliveryLog::created(const std::string& database) {
+  log_.info("created database {} at {}", quote(database), url_);
+}
+
+void DeliveryLog::credentials_changed(const std::string& username) {
+  log_.info("the {} at {} has changed: trying the new one",
+            username.empty() ? "token" : "password of " + quote(username), url_);
+}
+
+void DeliveryLog::ended(std::uint64_t lost, const Waiting& waiting) {
+  if (lost > 0) {
+    log_.error("{} points are lost: {} did not take them before the end{}", with_commas(lost), url_,
+               waiting.spool_bytes_max == 0 ? "; a spool.directory would keep them"
+                                            : ", nor did the disk");
+  }
+  if (waiting.counts.spooled > 0) {
+    log_.info("{} points for {} stay on disk ({}): the next start sends them",
+              with_commas(waiting.counts.spooled), url_, as_size(waiting.spool_bytes));
+  }
+}
+
+std::optional<std::chrono::milliseconds> DeliveryLog::outage(Instant now) const {
+  if (!outage_) return std::nullopt;
+  return std::chrono::duration_cast<std::chrono::milliseconds>(now - outage_->began);
+}
+
+}  // namespace tally
