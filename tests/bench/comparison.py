@@ -7,7 +7,7 @@ take turns, workload by workload, and a ratio is between two figures of one repe
 
 import statistics
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Callable
 
 from measures import describe, say
@@ -73,7 +73,7 @@ def attempt(who, measure):
     except (BenchError, OSError, subprocess.SubprocessError) as error:
         if who.name == "tallyd":
             raise
-        who.left_out = " ".join(str(error).split())
+        who.left_out = " ".join(str(error).split())[:300]
         say(f"  {who.name}: left out: {who.left_out}")
         return None
 
@@ -179,6 +179,12 @@ def self_test():
 
     trial = Trial("x", "B", 10, sent=100, metrics=4_000, seconds=1, received=100, dropped=0, accepted=4_000,
                   refused=0, backlog_bytes=0, drained=True, cpu_seconds=0.004, resident_bytes=5 * MB)
+    trial.check()
+    miscounted = replace(trial, accepted=3_990)
+    assert trial.held and not miscounted.held
+    miscounts = Contestant("miscounts")
+    attempt(miscounts, miscounted.check)
+    assert "accepted 3990" in miscounts.left_out
     tallyd = Contestant("tallyd", workloads={"B": ()}, found=[{"B": Found(1, 8e6, 0, True, trial)}])
     slow = Contestant("slow", "1.2", workloads={"B": ()}, found=[{"B": Found(1, 2e6, 0, False, trial)}],
                       light_us=[3], notes=("n",))

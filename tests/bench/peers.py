@@ -235,7 +235,8 @@ class Collectd(Peer):
     COUNTS_PACKETS = False
     SETTLE_PATIENCE_S = 4  # after a loss nothing but that tells that it has counted all: some windows
     WORKLOADS = {"A": (), "B": (), "C": ("--kinds", "ctgs")}
-    NOTES = ("C is without histograms, which it does not know, and its loss is that of the counters",
+    NOTES = ("it counts neither packets nor lines: what its counters add up to says how much it took",
+             "C is without histograms, which it does not know",
              "E is left out: it refuses lines with tags",
              "D is left out: to close a window of a million series takes it longer than 1 s")
     CONFIG = """

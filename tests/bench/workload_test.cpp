@@ -104,11 +104,12 @@ TEST_CASE("workload: the total of its counters is that of the packets sent, and 
                        .series = 2,
                        .bytes = "a:2|c\nb:3|g",
                        .metrics_before = {0, 2}};
-  const std::pair<std::uint64_t, std::uint64_t> rows[] = {
-      {0, 0}, {1, 5}, {2, 15}, {3, 20}, {4, 30}};
-  for (const auto& [packets, total] : rows) {
-    CAPTURE(packets);
-    CHECK(bench::counter_total(workload, packets) == total);
+  struct Row {
+    std::uint64_t packets, total;
+  };
+  for (const Row& row : {Row{0, 0}, Row{1, 5}, Row{2, 15}, Row{3, 20}, Row{4, 30}}) {
+    CAPTURE(row.packets);
+    CHECK(bench::counter_total(workload, row.packets) == row.total);
   }
   CHECK(bench::counter_total(mixed, 3) == 6);
 }
