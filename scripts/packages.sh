@@ -13,6 +13,7 @@ build_packages=(
 )
 run_packages=(curl)
 test_packages=(clang-14 libclang-rt-14-dev curl doctest-dev influxdb python3 valgrind zlib1g-dev)
+peer_packages=(collectd-core netdata-core)  # daemons that scripts/bench --peers measures
 client_packages=(  # real clients; one that cannot be had is skipped
   golang-gopkg-alexcesaro-statsd.v1-dev libnet-statsd-perl netcat-openbsd python3-aiodogstatsd
   python3-aiomeasures python3-statsd ruby-statsd
@@ -91,21 +92,25 @@ apt() {
   DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=120 "$@" </dev/null >&2
 }
 
+# Packages that also enable a service for the next start of the machine. Ours are private ones.
+declare -rA service_of=([influxdb]=influxdb [collectd-core]=collectd [netdata-core]=netdata)
+
 install_as_root() {
-  local influxdb_is_new
-  influxdb_is_new=$(missing_packages influxdb)
+  local package new
+  new=$(missing_packages "${!service_of[@]}")
   forbid_services
   apt update || say "the package lists could not be renewed; trying with those that are there"
   apt install -y --no-install-recommends "$@"
-  # The package also enables its service for the next start of the machine. Ours is a private one.
-  if [[ -n $influxdb_is_new && -z $(missing_packages influxdb) ]]; then disable_influxdb >&2 || true; fi
+  for package in $new; do
+    [[ -n $(missing_packages "$package") ]] || disable_service "${service_of[$package]}" >&2 || true
+  done
 }
 
-disable_influxdb() {
+disable_service() {  # NAME
   if command -v systemctl; then
-    systemctl --no-reload disable influxdb.service
+    systemctl --no-reload disable "$1.service"
   else
-    update-rc.d influxdb disable
+    update-rc.d "$1" disable
   fi
 }
 

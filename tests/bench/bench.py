@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What tallyd takes on this machine, as one table: every figure and both sides of every ratio from one run.
 
-    bench.py --programs BUILD_DIRECTORY [--quick] [--repeats N] [--json FILE]
+    bench.py --programs BUILD_DIRECTORY [--quick] [--repeats N] [--json FILE] [--peers [--install-peers]]
     bench.py --self-test
 
 scripts/bench builds the programs and calls this. The receiver (tallyd with all its threads, or the do-nothing
@@ -9,12 +9,15 @@ sink) runs on one core, the sender and this driver on another; packets go over l
 described in workload.hpp.
 
 Zero-loss rate: the highest rate at which at most 0.1 % of the packets are lost and the receiver's queue is
-drained when the last packet is out. Counted from what the receiver itself says at its end, and a trial in
-which  sent = received + dropped by the kernel  does not hold to the packet fails the bench. tallyd writes
-windows of 1 s to an InfluxDB that takes everything at once (ours), with all its counters on.
+drained when the last packet is out, or soon: the rate is that until it was. Counted from what the receiver itself
+says at its end, and a trial in which  sent = received + dropped by the kernel  does not hold to the packet fails
+the bench. tallyd writes windows of 1 s to an InfluxDB that takes everything at once (ours), with all its counters
+on.
 
 Sink and tallyd take turns, and a ratio is always between two figures of one repeat. A trial is done again when
 something else took more than 5 % of the sender's or the receiver's core.
+
+--peers measures tallyd beside other daemons instead (comparison.py, peers.py).
 """
 
 import argparse
@@ -22,17 +25,21 @@ import contextlib
 import json
 import os
 import platform
+import signal
 import statistics
 import sys
 import time
 
 sys.dont_write_bytecode = True  # the source tree stays as it is
 
+import comparison  # noqa: E402
 from measures import (measure_idle, measure_light, measure_memory, measure_rates, measure_series_bytes,  # noqa: E402
                       measure_starts, measure_windows, measure_workers, say, stripped_bytes)
 from processes import BenchError  # noqa: E402
 from table import MB, Row, memory_rows, rate_rows, table, three, window_rows  # noqa: E402
 from trials import QUICK, Bench, Pace, Trial, search  # noqa: E402
+
+DISTURBED = "This machine was busy with other things: the rates above say little. Run it again when it is quiet."
 
 
 def small_rows(bench):
@@ -80,14 +87,32 @@ def run(bench):
     return rows + window_rows(measure_windows(bench, half)) + small_rows(bench)
 
 
-def as_json(bench, rows, seconds):
-    return {
-        "machine": machine(), "quick": bench.pace is QUICK, "seconds": seconds,
-        "rows": [{"measure": row.measure, "unit": row.unit, "values": row.values, "ratios": row.ratios,
-                  "at_least": row.at_least, "at_most": row.at_most, "reached": row.verdict, "note": row.note}
-                 for row in rows],
-        "trials": [{**vars(trial), "held": trial.held} for trial in bench.trials],
-    }
+def row_as_json(row):
+    return {"measure": row.measure, "unit": row.unit, "values": row.values, "ratios": row.ratios,
+            "at_least": row.at_least, "at_most": row.at_most, "reached": row.verdict, "note": row.note}
+
+
+def show_rows(bench, _):
+    """Prints the table; returns what --json adds to the trials."""
+    rows = run(bench)
+    print(table(rows))
+    return {"rows": [row_as_json(row) for row in rows]}
+
+
+def show_comparison(bench, options):
+    """The same with the peers."""
+    letters = "ABCE" if options.quick else "ABCDE"
+    contestants = comparison.compare(bench, letters, options.install_peers)
+    print(comparison.comparison_table(contestants, letters))
+    for remark in comparison.remarks(contestants):
+        print(remark)
+    return {"contestants": [comparison.contestant_as_json(who, contestants[0]) for who in contestants]}
+
+
+def write_json(options, bench, seconds, shown):
+    with open(options.json, "w", encoding="utf-8") as out:
+        json.dump({"machine": machine(), "quick": options.quick, "seconds": seconds, **shown,
+                   "trials": [{**vars(trial), "held": trial.held} for trial in bench.trials]}, out, indent=1)
 
 
 def self_test():
@@ -112,45 +137,66 @@ def self_test():
     assert three([1, 3, 2]) == ["2", "1", "3"]
     assert table(rows).splitlines()[2].split() == ["y", "10", "10", "10", "ms", "0.5", "0.5", "0.5", ">=",
                                                    "0.92", "no"]
+    comparison.self_test()
     print("bench.py: the self-test holds")
 
 
-def main():
+def read_options():
     parser = argparse.ArgumentParser(description="tallyd's bench; see the top of this file")
     parser.add_argument("--programs", help="build directory that holds src/tallyd and tests/bench/")
     parser.add_argument("--quick", action="store_true", help="one short repeat, within 60 s: a look, no proof")
     parser.add_argument("--repeats", type=int, help="default 3")
     parser.add_argument("--json", metavar="FILE", help="every value and every trial")
+    parser.add_argument("--peers", action="store_true", help="tallyd beside npm's statsd, collectd and netdata")
+    parser.add_argument("--install-peers", action="store_true", help="get npm's statsd if it is not there")
     parser.add_argument("--self-test", action="store_true")
     options = parser.parse_args()
-    if options.self_test:
-        return self_test()
-    if not options.programs:
+    if not options.self_test and not options.programs:
         parser.error("--programs is missing; scripts/bench knows it")
-    pace = QUICK if options.quick else Pace()
+    return options
+
+
+def end_children_with_us():
+    """A signal unwinds the stack like an exception, as Ctrl-C does; one that nohup ignores stays ignored."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, lambda number, _: sys.exit(128 + number))
+
+
+def choose_pace(options):
+    if options.peers:
+        pace = comparison.QUICK if options.quick else comparison.PACE
+    else:
+        pace = QUICK if options.quick else Pace()
     if options.repeats:
         pace.repeats = options.repeats
+    return pace
+
+
+def main():
+    options = read_options()
+    if options.self_test:
+        return self_test()
+    end_children_with_us()
     begin = time.monotonic()
     about = machine()
-    bench = Bench(options.programs, pace)
+    bench = Bench(options.programs, choose_pace(options))
     say(f"{about['cpu']}, {about['cores']} cores, Linux {about['kernel']}, load {about['load_before']:.2f}")
     if bench.cores.receiver == bench.cores.sender:
         say("only one core: sender and receiver share it, and the rates mean little")
     try:
-        rows = run(bench)
+        shown = (show_comparison if options.peers else show_rows)(bench, options)
     except BenchError as error:
         say(f"bench: {error}")
         return 1
-    print(table(rows))
     seconds = time.monotonic() - begin
     disturbed = sum(trial.disturbed for trial in bench.trials)
     print(f"{len(bench.trials)} trials in {seconds:.0f} s, {disturbed} of them disturbed by other work on "
           "their cores; in each: sent = received + dropped, to the packet")
     if disturbed > len(bench.trials) / 4:
-        print("This machine was busy with other things: the rates above say little. Run it again when it is quiet.")
+        print(DISTURBED)
     if options.json:
-        with open(options.json, "w", encoding="utf-8") as out:
-            json.dump(as_json(bench, rows, seconds), out, indent=1)
+        write_json(options, bench, seconds, shown)
     return 0
 
 

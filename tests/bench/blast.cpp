@@ -2,11 +2,13 @@
 // what it sent. It spins between sends, so give it a core of its own.
 //
 //     bench_blast --port P --workload A..E [--rate PACKETS/S] [--seconds S] [--cycles N]
-//                 [--burst N] [--sources N] [--core N] [--socket-fd FD] [--gaps 1] [--segments 0]
+//                 [--kinds ctgsh] [--burst N] [--sources N] [--core N] [--socket-fd FD] [--gaps 1]
+//                 [--segments 0]
 //
 //     --rate       0 (default): as fast as it can
 //     --seconds    when it stops (default 1, at most 600)
 //     --cycles     stops after so many cycles of the workload, if that is earlier
+//     --kinds      of metrics, in place of the workload's: c, t(imer), g, s, h
 //     --burst      packets a system call, at most (default: 64, or what fits into 64 KiB)
 //     --sources    sends from as many ports in turn (default 1)
 //     --socket-fd  an inherited descriptor of the receiver's socket: reports what waits in it when
@@ -245,12 +247,14 @@ void report(const Outcome& outcome, const Workload& workload, bool with_segments
     gaps += std::to_string(gap_ms);
   }
   std::printf(
-      "{\"packets\": %llu, \"metrics\": %llu, \"seconds\": %.6f, \"held_up_seconds\": %.6f, "
+      "{\"packets\": %llu, \"metrics\": %llu, \"counter_total\": %llu, "
+      "\"seconds\": %.6f, \"held_up_seconds\": %.6f, "
       "\"cpu_seconds\": %.6f, "
       "\"mode\": \"%s\", \"queue_bytes_at_end\": %u, \"queue_bytes_max\": %u, "
       "\"gap_ms_by_second\": [%s]}\n",
       static_cast<unsigned long long>(outcome.packets),
       static_cast<unsigned long long>(workload.metrics_of(outcome.packets)),
+      static_cast<unsigned long long>(counter_total(workload, outcome.packets)),
       seconds_of(outcome.lasted), seconds_of(outcome.held_up), outcome.cpu_seconds,
       with_segments ? "UDP_SEGMENT" : "sendmmsg", outcome.queue.bytes, outcome.queue_bytes_max,
       gaps.c_str());
@@ -260,9 +264,12 @@ void report(const Outcome& outcome, const Workload& workload, bool with_segments
 
 int main(int argc, char** argv) {
   const Arguments arguments(
-      argc, argv, "port workload rate seconds cycles burst sources core socket-fd gaps segments");
+      argc, argv,
+      "port workload kinds rate seconds cycles burst sources core socket-fd gaps segments");
   const std::string letter = arguments.text("workload", "");
-  const auto workload = letter.size() == 1 ? make_workload(letter[0]) : std::nullopt;
+  const std::string kinds = arguments.text("kinds", "");
+  if (kinds.find_first_not_of("ctgsh") != std::string::npos) fail("--kinds is some of ctgsh");
+  const auto workload = letter.size() == 1 ? make_workload(letter[0], kinds) : std::nullopt;
   if (!workload) fail("--workload is one of A to E");
   const Plan plan = read_plan(arguments, *workload);
   const auto sources = static_cast<std::size_t>(arguments.number("sources", 1));

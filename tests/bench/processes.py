@@ -46,12 +46,12 @@ class Cores:
         return Cores(cores, {min(cores)}, {max(cores)})
 
 
-def udp_inodes(port):
-    """The inodes of the IPv4 sockets bound to a port (several with SO_REUSEPORT)."""
+def udp_sockets():
+    """(inode, port) of the IPv4 sockets, each as /proc/PID/fd names it: `socket:[inode]`."""
     with open("/proc/net/udp", encoding="ascii") as lines:
         next(lines)
         rows = [line.split() for line in lines]
-    return {row[9] for row in rows if int(row[1].rpartition(":")[2], 16) == port}
+    return [(f"socket:[{row[9]}]", int(row[1].rpartition(":")[2], 16)) for row in rows]
 
 
 def link_of(path):
@@ -65,7 +65,7 @@ def link_of(path):
 def borrow_sockets(pid, port):
     """Our own descriptors of a child's sockets on a port: what the kernel says of them is exact, and costs
     the child nothing."""
-    wanted = {f"socket:[{inode}]" for inode in udp_inodes(port)}
+    wanted = {inode for inode, of_port in udp_sockets() if of_port == port}  # several with SO_REUSEPORT
     pidfd = os.pidfd_open(pid)
     borrowed = []
     for name in os.listdir(f"/proc/{pid}/fd"):
@@ -78,8 +78,17 @@ def borrow_sockets(pid, port):
     return borrowed
 
 
+def memory_info(sockets, index):
+    """Sum of a value of the kernel's struct sk_meminfo."""
+    return sum(struct.unpack("9I", s.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, 36))[index] for s in sockets)
+
+
 def queue_bytes(sockets):
-    return sum(struct.unpack_from("I", s.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, 36))[0] for s in sockets)
+    return memory_info(sockets, 0)
+
+
+def dropped_packets(sockets):
+    return memory_info(sockets, 8)
 
 
 def proc_status(pid, key):
@@ -170,6 +179,8 @@ class Accounting:
 class Receiver:
     """A child that receives on a UDP port of 127.0.0.1."""
 
+    DRAIN_PATIENCE_S = 10
+
     def __init__(self, command, cores, announces):
         with on_cores(cores):
             self.started = time.perf_counter()
@@ -202,9 +213,9 @@ class Receiver:
             raise BenchError(f"{self.process.args[0]} has no socket on port {self.port}")
         return self.sockets[0].fileno()
 
-    def wait_until_drained(self, seconds=10.0):
-        """False if something still waits then."""
-        end = time.monotonic() + seconds
+    def wait_until_drained(self):
+        """False if something still waits when patience is at its end."""
+        end = time.monotonic() + self.DRAIN_PATIENCE_S
         while queue_bytes(self.sockets) > 0:
             if time.monotonic() > end:
                 return False
@@ -218,6 +229,10 @@ class Receiver:
         self.process.send_signal(signal.SIGTERM)
         rest, _ = self.process.communicate(timeout=20)
         return (self.log + rest).decode(errors="replace")
+
+    def account(self, _sent):
+        """What it counted of what the sender says it sent."""
+        return self.finish()
 
     def kill(self):
         for borrowed in self.sockets:

@@ -53,8 +53,12 @@ def table(rows):
     for row in rows:
         ratios = three(row.ratios) if row.ratios else ["", "", ""]
         lines.append([row.measure, *three(row.values), row.unit, *ratios, row.wanted, row.verdict, row.note])
-    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-    left = {0, 4, 10}  # words; the rest are numbers
+    return columns(lines, left={0, 4, 10})
+
+
+def columns(lines, left):
+    """Lines of as many cells each, as text; `left` names the columns that hold words, the rest are numbers."""
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     return "\n".join("  ".join(cell.ljust(width) if i in left else cell.rjust(width)
                                for i, (cell, width) in enumerate(zip(line, widths))).rstrip() for line in lines)
 

@@ -3,14 +3,17 @@
 import json
 import os
 import subprocess
+import time
 from dataclasses import dataclass, field
 
-from processes import BenchError, Cores, NullInflux, Sink, Tallyd, busy_seconds, cpu_seconds, on_cores
+from processes import (BenchError, Cores, NullInflux, Sink, Tallyd, busy_seconds, cpu_seconds, on_cores,
+                       proc_status)
 
 LOSS_MAX = 0.001
 # Of the 64 MiB that the kernel books for a buffer of 32: more backlog at the end is overload that a longer
 # run would show as loss. The pauses of a receiver that keeps up leave less.
 BACKLOG_BYTES_MAX = 8 << 20
+DRAIN_SECONDS_MAX = 0.3  # a window may close just then, and some read nothing meanwhile
 OTHERS_MAX = 0.05  # of a core's time, to call a trial undisturbed
 
 
@@ -52,12 +55,16 @@ class Trial:
     refused: int
     backlog_bytes: int
     drained: bool
+    drain_seconds: float = 0.0  # from the last packet until the queue was empty
+    cpu_seconds: float = 0.0  # of the receiver, from the first packet until then
+    resident_bytes: int = 0  # then
     others_seconds: dict = field(default_factory=dict)  # what else ran, on the core of each
     gap_ms_by_second: list = field(default_factory=list)
 
     @property
     def rate(self):
-        return self.sent / self.seconds
+        """Until the queue was empty: what waits in it at the end is not yet taken."""
+        return self.sent / (self.seconds + self.drain_seconds)
 
     @property
     def metrics_a_packet(self):
@@ -68,14 +75,25 @@ class Trial:
         return max(self.others_seconds.values(), default=0) > self.seconds * OTHERS_MAX
 
     @property
+    def counts_lines(self):
+        return self.receiver != "sink"
+
+    @property
+    def lost(self):
+        """The larger share of what the kernel dropped and what is not in the receiver's own count."""
+        uncounted = (self.metrics - self.accepted) / self.metrics if self.counts_lines else 0
+        return max(self.dropped / self.sent, uncounted)
+
+    @property
     def held(self):
-        return self.dropped <= self.sent * LOSS_MAX and self.backlog_bytes <= BACKLOG_BYTES_MAX and self.drained
+        return (self.lost <= LOSS_MAX and self.backlog_bytes <= BACKLOG_BYTES_MAX and self.drained
+                and self.drain_seconds <= DRAIN_SECONDS_MAX)
 
     def check(self):
         """Raises if not every packet and every line is accounted for."""
         if self.sent != self.received + self.dropped:
             raise BenchError(f"sent {self.sent}, but received {self.received} + dropped {self.dropped}: {self}")
-        if self.receiver == "tallyd" and self.dropped == 0 and self.accepted != self.metrics:
+        if self.counts_lines and self.dropped == 0 and self.accepted != self.metrics:
             raise BenchError(f"sent {self.metrics} metrics, accepted {self.accepted}, refused {self.refused}: {self}")
 
 
@@ -118,6 +136,7 @@ class Found:
     metrics: float  # a second
     dropped: int  # in the trial that held at that rate
     sender_bound: bool  # the receiver took all that the sender could send: it could do more
+    trial: Trial = None  # the one that held at that rate; None if none did
 
 
 class Bench:
@@ -158,25 +177,30 @@ class Bench:
         """Blasts at a receiver, ends it and asks what it counted."""
         with receiver:
             others = self.others_beside(receiver)
+            used = cpu_seconds(receiver.pid)
             sent = self.blast(receiver, letter, "--rate", rate, "--seconds", seconds, *arguments)
+            end = time.monotonic()
             if others is not None:
                 others = {"receiver": self.others_beside(receiver) - others,
                           "sender": sent["seconds"] - sent["cpu_seconds"]}
             drained = receiver.wait_until_drained()
-            counted = receiver.finish()
+            drain_seconds = time.monotonic() - end
+            used = cpu_seconds(receiver.pid) - used
+            resident = proc_status(receiver.pid, "VmRSS")
+            counted = receiver.account(sent)
         trial = Trial(receiver=type(receiver).__name__.lower(), workload=letter, asked_rate=rate,
                       sent=sent["packets"], metrics=sent["metrics"], seconds=sent["seconds"],
                       received=counted.received, dropped=counted.dropped, accepted=counted.accepted,
                       refused=counted.refused, backlog_bytes=sent["queue_bytes_at_end"], drained=drained,
+                      drain_seconds=drain_seconds, cpu_seconds=used, resident_bytes=resident,
                       gap_ms_by_second=sent["gap_ms_by_second"],
                       others_seconds=others or {})
         trial.check()
         self.trials.append(trial)
         return trial
 
-    def quiet_trial(self, make_receiver, letter, rate, *arguments):
+    def quiet_trial(self, make_receiver, letter, rate, seconds, *arguments):
         """A trial that nothing disturbed, or the last of a few."""
-        seconds = self.pace.large_trial_seconds if letter == "D" else self.pace.trial_seconds
         for _ in range(2 * self.pace.tries - 1):
             trial = self.trial(make_receiver(), letter, rate, seconds, *arguments)
             if not trial.disturbed:
@@ -186,21 +210,23 @@ class Bench:
     def zero_loss(self, make_receiver, letter, *arguments):
         """The zero-loss rate, with a fresh receiver each trial."""
         held = []
+        seconds = self.pace.large_trial_seconds if letter == "D" else self.pace.trial_seconds
 
         def hold(rate):
-            trial = self.quiet_trial(make_receiver, letter, rate, *arguments)
+            trial = self.quiet_trial(make_receiver, letter, rate, seconds, *arguments)
             if trial.held:
                 held.append(trial)
             return trial.rate if trial.held else None
 
-        flood = self.quiet_trial(make_receiver, letter, 0, *arguments)
+        flood = self.quiet_trial(make_receiver, letter, 0, seconds, *arguments)
         if flood.held:
-            return Found(flood.rate, flood.rate * flood.metrics_a_packet, flood.dropped, True)
-        best = search(hold, flood.received / flood.seconds, self.pace.search_steps, self.pace.tries)
+            return Found(flood.rate, flood.rate * flood.metrics_a_packet, flood.dropped, True, flood)
+        capacity = flood.received / (flood.seconds + flood.drain_seconds)
+        best = search(hold, capacity, self.pace.search_steps, self.pace.tries)
         if not held:
             return Found(0, 0, 0, False)
         of_best = max(held, key=lambda trial: trial.rate)
-        return Found(best, best * of_best.metrics_a_packet, of_best.dropped, False)
+        return Found(best, best * of_best.metrics_a_packet, of_best.dropped, False, of_best)
 
     def sink(self):
         return Sink(self)

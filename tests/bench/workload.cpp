@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <charconv>
 #include <numeric>
 #include <span>
 #include <utility>
@@ -205,20 +206,54 @@ class Packer {
   std::vector<std::uint32_t> lines_;
 };
 
+// Of one line, "name:123|c": 0 if it is no counter.
+std::uint64_t counter_value(std::string_view line) {
+  const std::size_t begin = line.find(':') + 1;
+  const std::size_t end = line.find('|', begin);
+  const std::string_view type = line.substr(end + 1);
+  std::uint64_t value = 0;
+  if (type == "c" || type.starts_with("c|"))
+    std::from_chars(line.data() + begin, line.data() + end, value);
+  return value;
+}
+
+std::uint64_t counter_total_of_bytes(const Workload& workload, std::size_t packets) {
+  std::uint64_t total = 0;
+  for (std::size_t i = 0; i < packets; ++i) {
+    std::string_view left = workload.packet(i);
+    while (!left.empty()) {
+      const std::string_view line = left.substr(0, left.find('\n'));
+      total += counter_value(line);
+      left.remove_prefix(std::min(line.size() + 1, left.size()));
+    }
+  }
+  return total;
+}
+
 }  // namespace
 
-std::optional<Workload> make_workload(char letter) {
-  const auto spec = std::ranges::find(specs, letter, &Spec::letter);
-  if (spec == specs.end()) return std::nullopt;
+std::uint64_t counter_total(const Workload& workload, std::uint64_t packets) {
+  const std::uint64_t cycles = packets / workload.packets();
+  const auto rest = static_cast<std::size_t>(packets % workload.packets());
+  const std::uint64_t of_cycle =
+      cycles == 0 ? 0 : counter_total_of_bytes(workload, workload.packets());
+  return cycles * of_cycle + counter_total_of_bytes(workload, rest);
+}
+
+std::optional<Workload> make_workload(char letter, std::string_view kinds) {
+  const auto found = std::ranges::find(specs, letter, &Spec::letter);
+  if (found == specs.end()) return std::nullopt;
+  Spec spec = *found;
+  if (!kinds.empty()) spec.kinds = kinds;
   Random random(static_cast<std::uint64_t>(letter));
-  Packer packer(*spec, random);
+  Packer packer(spec, random);
   Workload workload{.letter = letter,
-                    .packet_bytes = spec->packet_bytes,
-                    .series = spec->series,
+                    .packet_bytes = spec.packet_bytes,
+                    .series = spec.series,
                     .bytes = {},
                     .metrics_before = {0}};
-  while (workload.packets() < spec->packets_min || !packer.has_dealt_all()) {
-    const std::size_t metrics = packer.append_packet(spec->packet_bytes, workload.bytes);
+  while (workload.packets() < spec.packets_min || !packer.has_dealt_all()) {
+    const std::size_t metrics = packer.append_packet(spec.packet_bytes, workload.bytes);
     workload.metrics_before.push_back(workload.metrics() + metrics);
   }
   constexpr std::size_t padding_bytes = 64;  // tally/scan.hpp: readable behind the last packet

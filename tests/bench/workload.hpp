@@ -41,7 +41,13 @@ struct Workload {
 };
 
 /// Nothing for a letter that is none of A to E. Takes half a second for D, else milliseconds.
-std::optional<Workload> make_workload(char letter);
+/// `kinds`, some of "ctgsh" (counter, timer, gauge, set, histogram), replaces those of the
+/// workload: for daemons that know fewer.
+std::optional<Workload> make_workload(char letter, std::string_view kinds = {});
+
+/// Sum of the values of all counters in the first `packets` packets, cycle after cycle: what a
+/// daemon that counts neither packets nor lines must have added up.
+std::uint64_t counter_total(const Workload& workload, std::uint64_t packets);
 
 inline constexpr std::string_view workload_letters = "ABCDE";
 

@@ -85,3 +85,31 @@ TEST_CASE("workload: cycles add up") {
   CHECK(workload.metrics_of(2 * workload.packets() + 3) ==
         2 * workload.metrics() + workload.metrics_of(3));
 }
+
+TEST_CASE("workload: other kinds than its own, as many series") {
+  const Heard heard = hear(bench::make_workload('C', "ctgs").value());
+  CHECK(heard.refused == 0);
+  CHECK(heard.series.size() == 10'000);
+  CHECK(heard.kinds == std::set{Kind::counter, Kind::timer, Kind::gauge, Kind::set});
+}
+
+TEST_CASE("workload: the total of its counters is that of the packets sent, and of counters only") {
+  const Workload workload{.letter = 'B',
+                          .packet_bytes = 13,
+                          .series = 3,
+                          .bytes = "a:2|c\nbbb:3|ca:10|c|#t:1,u",
+                          .metrics_before = {0, 2, 3}};
+  const Workload mixed{.letter = 'C',
+                       .packet_bytes = 11,
+                       .series = 2,
+                       .bytes = "a:2|c\nb:3|g",
+                       .metrics_before = {0, 2}};
+  struct Row {
+    std::uint64_t packets, total;
+  };
+  for (const Row& row : {Row{0, 0}, Row{1, 5}, Row{2, 15}, Row{3, 20}, Row{4, 30}}) {
+    CAPTURE(row.packets);
+    CHECK(bench::counter_total(workload, row.packets) == row.total);
+  }
+  CHECK(bench::counter_total(mixed, 3) == 6);
+}
