@@ -117,10 +117,9 @@ Verdict drop_all(const Case& c, const Reason& reason) {
 
 // ---- lines that are named ----------------------------------------------------------------------
 
-/// The line and the reason, where the error itself does not say them.
-std::string first_reason(const Case& c, const RefusedLines& named) {
-  const bool is_said = named.reason.empty() || c.error.find(named.reason) != std::string::npos;
-  return is_said ? std::string() : fmt::format("the first: {}; ", quote(named.reason));
+/// What 3.x says beside the error.
+std::string first_reason(const RefusedLines& named) {
+  return named.reason.empty() ? std::string() : fmt::format("the first: {}; ", quote(named.reason));
 }
 
 Verdict judge_stored_rest(const Case& c, RefusedLines named, const Reason& reason) {
@@ -130,7 +129,7 @@ Verdict judge_stored_rest(const Case& c, RefusedLines named, const Reason& reaso
           .loss = reason.loss,
           .points_lost = lost,
           .refused_lines = std::move(named.lines),
-          .message = refused(c, lost, first_reason(c, named) + std::string(reason.cure))};
+          .message = refused(c, lost, first_reason(named) + std::string(reason.cure))};
 }
 
 /// Nothing is stored, or more lines are refused than the answer has room for: what was stored is
@@ -145,15 +144,14 @@ Verdict judge_unstored_rest(const Case& c, RefusedLines named, const Reason& rea
           .refused_lines = std::move(named.lines),
           .message = refused(
               c, lost,
-              fmt::format("{}{}; the others are sent again", first_reason(c, named), reason.cure))};
+              fmt::format("{}{}; the others are sent again", first_reason(named), reason.cure))};
 }
 
 bool is_cut_short(const Case& c) {
   return c.response.body.starts_with('{') && !c.json.is_whole;
 }
 
-Verdict judge_named(const Case& c, RefusedLines named, bool is_rest_stored) {
-  const Reason& reason = reason_of(named.reason.empty() ? c.error : named.reason);
+Verdict judge_named(const Case& c, RefusedLines named, const Reason& reason, bool is_rest_stored) {
   return is_rest_stored && !is_cut_short(c) ? judge_stored_rest(c, std::move(named), reason)
                                             : judge_unstored_rest(c, std::move(named), reason);
 }
@@ -225,8 +223,7 @@ Verdict judge_quoted(const Case& c, std::string_view text, bool is_partial) {
   RefusedLines named = quoted_lines(text, c.payload);
   // A line of ours in it proves that it was read, whoever says so.
   if (named.lines.empty() && !c.is_influxdb()) return judge_stranger(c);
-  named.reason = text;  // the part of the table that it begins with
-  return judge_named(c, std::move(named), is_partial);
+  return judge_named(c, std::move(named), reason_of(text), is_partial);
 }
 
 }  // namespace
@@ -236,8 +233,10 @@ Verdict judge_refusal(const Case& c) {
   take_prefix(text, "failure writing points to database: ");
   const bool is_partial = take_prefix(text, "partial write: ");
   if (text.starts_with("unable to parse '")) return judge_quoted(c, text, is_partial);
-  if (RefusedLines named = numbered_lines(c.json, c.payload); named.mentions > 0)
-    return judge_named(c, std::move(named), text.starts_with("partial write"));
+  if (RefusedLines named = numbered_lines(c.json, c.payload); named.mentions > 0) {
+    const Reason& reason = reason_of(named.reason);
+    return judge_named(c, std::move(named), reason, text.starts_with("partial write"));
+  }
   if (!c.is_influxdb()) return judge_stranger(c);
   if (auto verdict = judge_setting(c)) return *std::move(verdict);
   if (is_partial) return judge_counted(c, text);

@@ -34,9 +34,10 @@ std::size_t find_quoted(std::string_view text, const Lines& lines,
   std::size_t end = text.find(quote_end);
   for (int i = 0; i < tries_max && end != std::string_view::npos; ++i) {
     const std::string_view line = text.substr(0, end);
-    const auto same = std::ranges::equal_range(lines, line, {}, &Lines::value_type::first);
-    for (const auto& [text_of_line, number] : same) found.push_back(number);
-    if (!same.empty()) return end;
+    const std::size_t found_before = found.size();
+    auto same = std::ranges::lower_bound(lines, std::pair(line, 0U));
+    for (; same != lines.end() && same->first == line; ++same) found.push_back(same->second);
+    if (found.size() > found_before) return end;
     end = text.find(quote_end, end + 1);
   }
   return 0;
@@ -44,8 +45,8 @@ std::size_t find_quoted(std::string_view text, const Lines& lines,
 
 void sort_once_each(std::vector<std::uint32_t>& numbers) {
   std::ranges::sort(numbers);
-  const auto doubles = std::ranges::unique(numbers);
-  numbers.erase(doubles.begin(), doubles.end());
+  // Not std::ranges::unique: clang 14 cannot compile libstdc++ 12's subrange.
+  numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
 }
 
 /// `data[7].error_message` and `data.error_message` both end so.
@@ -58,16 +59,11 @@ bool is_of_data(const JsonValue& value, std::string_view key) {
 RefusedLines quoted_lines(std::string_view error, const Payload& payload) {
   RefusedLines refused;
   const Lines lines = sorted_lines(payload.body);
-  std::size_t at = error.find(quote_begin);
-  while (at != std::string_view::npos) {
+  for (std::size_t at = 0; (at = error.find(quote_begin)) != std::string_view::npos;) {
     ++refused.mentions;
     error.remove_prefix(at + quote_begin.size());
     // What a line says of other lines, in a string, is skipped with it.
-    const std::size_t length = find_quoted(error, lines, refused.lines);
-    error.remove_prefix(length);
-    at = error.find(quote_begin);
-    if (refused.mentions == 1 && length > 0)
-      refused.reason = error.substr(quote_end.size(), at - quote_end.size());
+    error.remove_prefix(find_quoted(error, lines, refused.lines));
   }
   sort_once_each(refused.lines);
   return refused;

@@ -14,7 +14,7 @@ namespace tally {
 struct RefusedLines {
   std::vector<std::uint32_t> lines;  ///< those that were found, by number from 0, ascending
   std::uint32_t mentions = 0;        ///< how many the answer names, found or not
-  std::string reason;                ///< of the first, as the server put it
+  std::string reason;                ///< of the first that is numbered, as the server put it
 };
 
 /// What 1.x and 2.x do: `unable to parse '<the whole line>': missing field value`, one after the

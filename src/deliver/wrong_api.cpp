@@ -24,36 +24,46 @@ std::string_view lifetime(Api api) {
   return {};  // not reached: the switch is complete
 }
 
+/// "the InfluxDB 1.x API (POST /write?db=metric)"
+std::string api_asked(const Destination& to) {
+  return fmt::format("the InfluxDB {}{} API ({})", to_string(to.api),
+                     to.api == Api::v0_8 ? "" : ".x", request_line(to, to.api));
+}
+
 std::string cure(const Case& c) {
   if (!c.is_other_api()) {
-    return fmt::format(
-        "the server has it, but not below this url: set influxdb.url to the server's root, such as "
-        "http://host:8086, without a path");
+    return "the server has it, but not below this url: set influxdb.url to the server's root, such "
+           "as http://host:8086, without a path";
   }
-  const std::string its_api =
-      fmt::format("{} ({})", to_string(*c.server), request_line(c.to, *c.server));
-  if (!c.to.api_is_fixed)
-    return fmt::format("({}); tallyd goes on with API {}", lifetime(c.to.api), its_api);
-  return fmt::format("({}); set influxdb.api = \"{}\" ({}) or \"auto\"", lifetime(c.to.api),
-                     to_string(*c.server), request_line(c.to, *c.server));
+  const std::string_view its_api = to_string(*c.server);
+  const std::string request = request_line(c.to, *c.server);
+  if (!c.to.api_is_fixed) {
+    return fmt::format("{}; tallyd goes on with API {} ({})", lifetime(c.to.api), its_api, request);
+  }
+  return fmt::format("{}; set influxdb.api = \"{}\" ({}) or \"auto\"", lifetime(c.to.api), its_api,
+                     request);
+}
+
+std::string story_of_versions(const Case& c) {
+  const std::string configured =
+      c.to.api_is_fixed && c.is_other_api()
+          ? fmt::format(", but api = \"{}\" is configured: it", to_string(c.to.api))
+          : " and";
+  return fmt::format("{} is InfluxDB {}{} answered {} to {}: {}", c.to.url,
+                     quote(c.response.influxdb_version), configured, answer(c), api_asked(c.to),
+                     cure(c));
+}
+
+std::string story_of_a_stranger(const Case& c) {
+  return fmt::format(
+      "{} answered {} to {} and does not name itself InfluxDB: correct influxdb.url{}", c.to.url,
+      answer(c), api_asked(c.to), c.to.api_is_fixed ? ", or set influxdb.api = \"auto\"" : "");
 }
 
 }  // namespace
 
 Verdict judge_wrong_api(const Case& c) {
-  const std::string asked = request_line(c.to, c.to.api);
-  Verdict verdict =
-      c.server
-          ? misconfigured(fmt::format(
-                "{} is InfluxDB {}, and {}answered {} to {}: {}", c.to.url,
-                quote(c.response.influxdb_version),
-                c.to.api_is_fixed ? fmt::format("api = {} is configured: it ", to_string(c.to.api))
-                                  : std::string(),
-                answer(c), asked, cure(c)))
-          : misconfigured(fmt::format(
-                "{} answered {} to {} and does not name itself InfluxDB: correct influxdb.url{}",
-                c.to.url, answer(c), asked,
-                c.to.api_is_fixed ? ", or set influxdb.api = \"auto\"" : ""));
+  Verdict verdict = misconfigured(c.server ? story_of_versions(c) : story_of_a_stranger(c));
   verdict.api_in_doubt = true;
   return verdict;
 }
