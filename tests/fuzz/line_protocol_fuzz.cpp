@@ -137,6 +137,22 @@ std::vector<Tag> views_of(const std::vector<NaiveTag>& tags) {
   return views;
 }
 
+/// Whatever names are chosen, influxd stores what is written.
+void check_profiles(const Input& input, const Snapshot& snapshot) {
+  for (const Profile profile : {Profile::go_metrics, Profile::telegraf, Profile::gostatsd,
+                                Profile::etsy, Profile::native}) {
+    const Naming naming{.prefix = "p ",
+                        .static_tags = static_tags,
+                        .profile = profile,
+                        .measurement = MeasurementPer::type};
+    for (const Payload& payload : encode_influx(snapshot, naming)) {
+      const auto points = read_body(payload.body);
+      if (!points) fail(input, "influxd would not store " + escape(payload.body));
+      if (points->size() != payload.points) fail(input, "another number of points");
+    }
+  }
+}
+
 }  // namespace
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -154,5 +170,6 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if ((payloads[0].precision == Precision::milliseconds) != input->in_milliseconds)
     fail(*input, "another precision");
   check_point(*input, snapshot, points->front());
+  check_profiles(*input, snapshot);
   return 0;
 }

@@ -460,6 +460,24 @@ TEST_CASE("check: a database that is away is to be mended, and an empty url is a
   CHECK(findings[findings.size() - 2].line.find("/nowhere/secret") != std::string::npos);
 }
 
+TEST_CASE("check: every destination is looked at, and InfluxDB 2 needs a token") {
+  Config config = listening_on({"127.0.0.1", 0});
+  const std::string away = "http://127.0.0.1:" + std::to_string(testing::free_tcp_port());
+  config.influxdb = {{.name = "a", .url = away},
+                     {.name = "b", .url = away, .api = Api::v2},
+                     {.name = "c", .url = away, .api = Api::v2, .token_file = "/nowhere/token"}};
+  std::vector<std::string> mend;
+  for (const Finding& finding : find_problems({config, {}}))
+    if (finding.level == Level::mend && finding.line.find("receive buffer") == std::string::npos)
+      mend.push_back(finding.line);
+  REQUIRE(mend.size() == 5);
+  CHECK(mend[1] ==
+        "influxdb b: api is \"2\" and there is no token, without which InfluxDB 2 takes no points; "
+        "set influxdb.token_file");
+  CHECK(mend[3].find("/nowhere/token") != std::string::npos);
+  CHECK(mend[3].find("see influxdb.token_file") != std::string::npos);
+}
+
 TEST_CASE("check: the exit status is 1 only for what is to be mended") {
   std::ostringstream out;
   CHECK(report({{Level::well, "a"}, {Level::note, "b"}}, out) == 0);

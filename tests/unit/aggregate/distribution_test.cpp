@@ -260,13 +260,13 @@ TEST_CASE(
 
 TEST_CASE("distribution: shares of all percentages at once are those of each alone") {
   const Distribution distribution = distribution_of(draw_values(500, 7));
-  const std::vector<double> percents = {0.1, 1, 25, 50, 50.1, 90, 99.9, 100};
-  std::vector<Lowest> all(percents.size());
-  distribution.lowest(percents, all.data());
-  for (std::size_t i = 0; i < percents.size(); ++i) {
-    CAPTURE(percents[i]);
+  const std::vector<double> asked = {0.1, 1, 25, 50, 50.1, 90, 99.9, 100};
+  std::vector<Lowest> all(asked.size());
+  distribution.lowest(asked, all.data());
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    CAPTURE(asked[i]);
     Lowest alone;
-    distribution.lowest({percents[i]}, &alone);
+    distribution.lowest({asked[i]}, &alone);
     CHECK(all[i].count == alone.count);
     CHECK(all[i].sum == alone.sum);
     CHECK(all[i].sum_squares == alone.sum_squares);

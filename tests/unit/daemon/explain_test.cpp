@@ -71,6 +71,20 @@ written:
                 "refused, name_too_long: the name has more than 16 bytes (limits.name_bytes)\n"));
 }
 
+TEST_CASE("explain: points are shown in the names that are configured") {
+  Config config;
+  config.flush.percentiles = {90};
+  config.output.naming = Profile::gostatsd;
+  const std::string gostatsd = text_of("t:5|ms", config, {});
+  CHECK(gostatsd.find("  t lower=5,upper=5,count=1,rate=0.1,mean=5,median=5,stddev=0,sum=5,"
+                      "sum_squares=25,count_90=1,mean_90=5,upper_90=5,sum_90=5,sum_squares_90=25 "
+                      "1700000000\n") != std::string::npos);
+  config.output.naming = Profile::native;
+  config.output.measurement = MeasurementPer::type;
+  CHECK(text_of("a.b:1|c", config, {}).find("  counter,metric=a.b count=1,rate=0.1 1700000000\n") !=
+        std::string::npos);
+}
+
 TEST_CASE("explain: a sender's own time is told, and decides the point as in the daemon") {
   // Of the open window: its point is the window's.
   CHECK(text_of("a:2|c|T1700000005|#k:v", {}, {}) ==

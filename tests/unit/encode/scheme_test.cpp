@@ -144,8 +144,8 @@ TEST_CASE("profiles: no point has a tag or a field twice, whatever tags are call
     REQUIRE_MESSAGE(points.has_value(), lines);
     for (const auto& point : *points) {
       std::set<std::string> names;
-      for (const auto& [name, value] : point.tags) CHECK_MESSAGE(names.insert(name).second, name);
-      for (const auto& [name, value] : point.fields) CHECK_MESSAGE(names.insert(name).second, name);
+      for (const auto& tag : point.tags) CHECK(names.insert(tag.first).second);
+      for (const auto& field : point.fields) CHECK(names.insert(field.first).second);
     }
   }
 }
