@@ -5,7 +5,6 @@
 #include "deliver/spool.hpp"
 
 #include <fcntl.h>
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <sys/random.h>
 #include <sys/statvfs.h>
@@ -33,16 +32,6 @@ constexpr std::size_t gzip_from_bytes = 256;  // below, the frame costs more tha
 
 std::string points(std::uint64_t count) {
   return with_commas(count) + (count == 1 ? " point" : " points");
-}
-
-/// "2026-11-23 12:00:10 to 12:14:20 UTC"
-std::string range(WallTime from, WallTime to) {
-  const auto days = [](WallTime time) { return std::chrono::floor<std::chrono::days>(time); };
-  const auto seconds = [](WallTime time) { return std::chrono::floor<std::chrono::seconds>(time); };
-  if (days(from) == days(to))
-    return fmt::format("{:%Y-%m-%d %H:%M:%S} to {:%H:%M:%S} UTC", seconds(from), seconds(to));
-  return fmt::format("{0:%Y-%m-%d %H:%M:%S} to {1:%Y-%m-%d %H:%M:%S} UTC", seconds(from),
-                     seconds(to));
 }
 
 std::string segment_name(std::uint64_t number) {
@@ -233,7 +222,7 @@ void Spool::report_recovery(const Recovery& recovery) {
                     with_commas(recovery.foreign_files), as_size(recovery.foreign_bytes)));
   if (counts_.waiting > 0)
     find(fmt::format("{} of {} wait ({} on disk)", points(counts_.waiting),
-                     range(*oldest(), *newest()), as_size(bytes())));
+                     range_in_words(*oldest(), *newest()), as_size(bytes())));
 }
 
 // --- Writing ---
@@ -331,7 +320,7 @@ Status Spool::begin_segment(std::uint64_t bytes, WallTime now) {
   segments_.push_back(std::move(segment));
   if (lost.points > 0)
     write_notice(fmt::format("dropped {} of {}: spool full", points(lost.points),
-                             range(lost.oldest, lost.newest)),
+                             range_in_words(lost.oldest, lost.newest)),
                  lost);
   return {};
 }
@@ -392,10 +381,11 @@ Spool::Lost Spool::make_room(std::uint64_t bytes) {
     lost.newest = std::max(lost.newest, more.newest);
   }
   if (lost.points > 0)
-    find(fmt::format(
-        "full ({}): dropped the oldest {}, of {}; mend the database, or raise "
-        "spool.max_bytes",
-        as_size(settings_.bytes_max), points(lost.points), range(lost.oldest, lost.newest)));
+    find(
+        fmt::format("full ({}): dropped the oldest {}, of {}; mend the database, or raise "
+                    "spool.max_bytes",
+                    as_size(settings_.bytes_max), points(lost.points),
+                    range_in_words(lost.oldest, lost.newest)));
   return lost;
 }
 

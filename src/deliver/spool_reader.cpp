@@ -1,8 +1,10 @@
 #include "deliver/spool_reader.hpp"
 
 #include <fcntl.h>
+#include <fmt/chrono.h>
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "deliver/gzip.hpp"
@@ -38,6 +40,15 @@ std::optional<Payload> to_payload(const RecordHeader& header, std::string_view s
   if (!body) return std::nullopt;
   payload.body = std::move(*body);
   return payload;
+}
+
+std::string range_in_words(WallTime from, WallTime to) {
+  const auto days = [](WallTime time) { return std::chrono::floor<std::chrono::days>(time); };
+  const auto seconds = [](WallTime time) { return std::chrono::floor<std::chrono::seconds>(time); };
+  if (days(from) == days(to))
+    return fmt::format("{:%Y-%m-%d %H:%M:%S} to {:%H:%M:%S} UTC", seconds(from), seconds(to));
+  return fmt::format("{0:%Y-%m-%d %H:%M:%S} to {1:%Y-%m-%d %H:%M:%S} UTC", seconds(from),
+                     seconds(to));
 }
 
 Result<std::vector<SegmentReport>> look_at_spool(const std::string& directory,

@@ -6,17 +6,22 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "deliver/spool_directory.hpp"
 #include "deliver/spool_format.hpp"
 #include "tally/payload.hpp"
 #include "tally/result.hpp"
+#include "tally/time.hpp"
 
 namespace tally {
 
 /// The payload of a batch; nothing if its gzip is broken, which its CRC makes all but impossible.
 std::optional<Payload> to_payload(const RecordHeader& header, std::string_view stored);
+
+/// "2026-11-23 12:00:10 to 12:14:20 UTC"
+std::string range_in_words(WallTime from, WallTime to);
 
 /// One file of a spool.
 struct SegmentReport {

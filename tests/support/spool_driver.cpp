@@ -7,6 +7,8 @@
 //         spool of its own. Prints in how many of them it came to that.
 //     spool_driver run DIRECTORY
 //         checks what the run before left, says "ready" and goes on until it is killed.
+//     spool_driver slow DIRECTORY
+//         with LD_PRELOAD=faultshim.so: a sync that takes seconds holds up nothing else.
 //     spool_driver hold DIRECTORY
 //         opens the spool, says "ready" and waits.
 
@@ -15,6 +17,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
@@ -23,11 +26,15 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <random>
 #include <set>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
+#include "deliver/dead_letters.hpp"
 #include "deliver/spool.hpp"
 #include "deliver/spool_reader.hpp"
 
@@ -101,10 +108,11 @@ Shim find_shim() {
 /// One spool that is used while a call fails.
 class Scenario {
  public:
-  Scenario(std::string directory, std::uint32_t seed)
-      : directory_(std::move(directory)), random_(seed) {
-    std::filesystem::create_directories(directory_);
-    std::filesystem::permissions(directory_, std::filesystem::perms::owner_all);
+  Scenario(const std::string& directory, std::uint32_t seed)
+      : settings_(settings_of(directory)), random_(seed) {
+    if (seed % 2 == 0) settings_.sync = SpoolSyncPolicy::always;
+    std::filesystem::create_directories(directory);
+    std::filesystem::permissions(directory, std::filesystem::perms::owner_all);
     plant("seg-0000000000000001.lp", std::string("TLY\x89LP\r\n\x02", 9) + std::string(99, '\0'));
     plant("seg-0000000000000002.lp", std::string(100, 'x'));
     plant("seg-0000000000000003.lp", "");
@@ -141,17 +149,20 @@ class Scenario {
     }
     check(spool_->counts().balances(), "points do not balance at the end");
     check(spool_->counts().dropped() == 0, "something was dropped at the end");
+    const auto kept = read_dead_letters(settings_.directory);
+    check(kept && (!letters_ || kept.value().size() == letters_->counts().kept),
+          "other letters are kept than were counted");
     check(waiting_.empty(), std::to_string(waiting_.size()) + " records are lost, the first is " +
                                 std::to_string(waiting_.empty() ? 0 : *waiting_.begin()));
   }
 
  private:
   void plant(const std::string& name, const std::string& text) const {
-    std::ofstream(directory_ + "/" + name, std::ios::binary) << text;
+    std::ofstream(settings_.directory + "/" + name, std::ios::binary) << text;
   }
 
   void open() {
-    Result<std::unique_ptr<Spool>> opened = Spool::open(settings_of(directory_), now);
+    Result<std::unique_ptr<Spool>> opened = Spool::open(settings_, now);
     if (opened)
       spool_ = std::move(opened).value();
     else
@@ -183,13 +194,26 @@ class Scenario {
     waiting_.erase(id);
   }
 
+  void write_letter() {
+    if (!letters_) {
+      auto opened = DeadLetters::open(settings_.directory);
+      if (opened) letters_ = std::move(opened).value();
+    }
+    if (!letters_) return;
+    const std::uint64_t failures = letters_->counts().failed;
+    const bool has_failed = letters_->add({.line = "m v=1", .reason = "why"}).has_value();
+    check(letters_->counts().failed == failures + (has_failed ? 1 : 0), "letters miscounted");
+    check(letters_->counts().balances(), "letters do not balance");
+  }
+
   void sync() {
     if (const auto task = spool_->start_sync()) spool_->end_sync(task->run());
   }
 
-  std::string directory_;
+  SpoolSettings settings_;
   std::mt19937 random_;
   std::unique_ptr<Spool> spool_;
+  std::unique_ptr<DeadLetters> letters_;
   std::set<std::uint64_t> waiting_;
   std::uint64_t last_ = 0;
 };
@@ -275,6 +299,35 @@ int run_until_killed(const std::string& directory) {
   }
 }
 
+int work_beside_a_sync(const std::string& directory) {
+  const Shim shim = find_shim();
+  const auto opened = Spool::open(settings_of(directory), now);
+  if (!opened) fail(opened.error().message);
+  Spool& spool = *opened.value();
+  check(!spool.put(payload_of(1), now), "cannot put");
+  const std::optional<SpoolSync> sync = spool.start_sync();
+  check(sync.has_value(), "nothing to sync");
+  shim.arm("fdatasync", 1, 0, 0, 0);  // takes FAULT_DELAY_MS
+  std::atomic<bool> is_done = false;
+  Status outcome;
+  std::thread pool([&] {
+    outcome = sync->run();
+    is_done = true;
+  });
+  while (shim.fired() == 0) std::this_thread::yield();
+  for (std::uint64_t id = 2; id <= 500; ++id) check(!spool.put(payload_of(id), now), "cannot put");
+  for (std::uint64_t id = 1; id <= 500; ++id) {
+    const std::optional<Payload> payload = spool.front(now);
+    check(payload && id_of(*payload) == id, "cannot read");
+    spool.ack();
+  }
+  check(!is_done, "the sync was waited for");
+  pool.join();
+  spool.end_sync(outcome);
+  check(!outcome, "the sync failed");
+  return 0;
+}
+
 int hold(const std::string& directory) {
   const auto opened = Spool::open(settings_of(directory), now);
   if (!opened) fail(opened.error().message);
@@ -291,6 +344,7 @@ int main(int argc, char** argv) {
   if (words.size() == 7 && words[0] == "faults")
     return run_faults({words.begin() + 1, words.end()});
   if (words.size() == 2 && words[0] == "run") return run_until_killed(words[1]);
+  if (words.size() == 2 && words[0] == "slow") return work_beside_a_sync(words[1]);
   if (words.size() == 2 && words[0] == "hold") return hold(words[1]);
   std::fprintf(stderr, "see the head of spool_driver.cpp\n");
   return 2;
