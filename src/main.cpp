@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <iostream>
 #include <iterator>
 #include <string>
@@ -15,7 +16,9 @@
 #include "daemon/daemon.hpp"
 #include "daemon/explain.hpp"
 #include "daemon/options.hpp"
+#include "daemon/outputs.hpp"
 #include "daemon/sources.hpp"
+#include "daemon/spool_verb.hpp"
 
 namespace tally {
 namespace {
@@ -40,6 +43,13 @@ int check(const Options& options, const LoadedConfig& loaded, const std::string&
   return report(findings, std::cout);
 }
 
+int spool(const Options& options, const Config& config) {
+  const std::string root = options.spool_root.empty() ? spool_root(config) : options.spool_root;
+  const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+  return run_spool({.action = options.spool_action, .root = root, .sinks = spools_of(config, root)},
+                   now, std::cout, std::cerr);
+}
+
 int run_verb(const Options& options, const LoadedConfig& loaded, const std::string& file_name) {
   switch (options.verb) {
     case Verb::run:
@@ -50,6 +60,8 @@ int run_verb(const Options& options, const LoadedConfig& loaded, const std::stri
       return check(options, loaded, file_name);
     case Verb::explain:
       return run_explain(loaded.config, options.line, options.json, std::cin, std::cout);
+    case Verb::spool:
+      return spool(options, loaded.config);
   }
   return usage_error;  // not reached: the switch is complete
 }

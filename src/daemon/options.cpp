@@ -13,7 +13,9 @@
 namespace tally {
 namespace {
 
-constexpr std::array<std::string_view, 4> verb_names = {"run", "config", "check", "explain"};
+constexpr std::array<std::string_view, 5> verb_names = {"run", "config", "check", "explain",
+                                                        "spool"};
+constexpr std::array<std::string_view, 4> spool_names = {"list", "cat", "dead", "retry-dead"};
 
 constexpr std::array<std::string_view, 10> flag_names = {
     "-c",     "--config",  "--set",     "--log-level", "--version",
@@ -48,24 +50,55 @@ Result<Verb> parse_verb(const std::string& word) {
   if (word == "config") return Verb::config;
   if (word == "check") return Verb::check;
   if (word == "explain") return Verb::explain;
+  if (word == "spool") return Verb::spool;
   return Error{"unknown verb " + quote(word, 80) + did_you_mean(nearest(word, verb_names))};
 }
 
-/// The words of the command line that are no flags: a verb, and for explain a line.
+Result<SpoolAction> parse_spool_action(const std::string& word) {
+  if (word == "list") return SpoolAction::list;
+  if (word == "cat") return SpoolAction::cat;
+  if (word == "dead") return SpoolAction::dead;
+  if (word == "retry-dead") return SpoolAction::retry_dead;
+  return Error{"tallyd spool cannot " + quote(word, 80) + did_you_mean(nearest(word, spool_names))};
+}
+
+std::size_t words_max(Verb verb) {
+  if (verb == Verb::spool) return 3;
+  return verb == Verb::explain ? 2 : 1;
+}
+
+/// The words behind `explain`.
+Status read_line(const std::vector<std::string>& words, Options& options) {
+  if (words.size() == 1)
+    return Error{
+        "explain needs a line, such as tallyd explain 'hits:1|c', or - for standard input"};
+  options.line = words[1];
+  return {};
+}
+
+/// The words behind `spool`.
+Status read_spool(const std::vector<std::string>& words, Options& options) {
+  if (words.size() > 1) {
+    const Result<SpoolAction> action = parse_spool_action(words[1]);
+    if (!action) return action.error();
+    options.spool_action = action.value();
+  }
+  if (words.size() > 2) options.spool_root = words[2];
+  return {};
+}
+
+/// The words of the command line that are no flags: a verb, and what it is about.
 Status read_words(const std::vector<std::string>& words, Options& options) {
   if (words.empty()) return {};
   const Result<Verb> verb = parse_verb(words[0]);
   if (!verb) return verb.error();
   options.verb = verb.value();
-  const std::size_t words_max = options.verb == Verb::explain ? 2 : 1;
-  if (words.size() > words_max)
-    return Error{"one word too many: " + quote(words[words_max], 80) +
+  const std::size_t most = words_max(options.verb);
+  if (words.size() > most)
+    return Error{"one word too many: " + quote(words[most], 80) +
                  (options.verb == Verb::explain ? "; put the line in quotes, 'name:1|c'" : "")};
-  if (options.verb != Verb::explain) return {};
-  if (words.size() == 1)
-    return Error{
-        "explain needs a line, such as tallyd explain 'hits:1|c', or - for standard input"};
-  options.line = words[1];
+  if (options.verb == Verb::explain) return read_line(words, options);
+  if (options.verb == Verb::spool) return read_spool(words, options);
   return {};
 }
 
@@ -126,6 +159,11 @@ Usage:
   tallyd config            show the effective configuration, and where each value came from
   tallyd check             try what the configuration names: sockets, receive buffer, InfluxDB
   tallyd explain 'LINE'    show what becomes of a line, and what would be written
+  tallyd spool [list]      show what waits on disk for the database
+  tallyd spool cat         print the points that wait: | curl --data-binary @- 'URL/write?db=DB'
+  tallyd spool dead        print the lines that the database refused: reason, window, line
+  tallyd spool retry-dead  let them wait again (with tallyd stopped)
+                           Each takes a directory; else it is $STATE_DIRECTORY/spool.
 
 Flags:
   -c, --config FILE        read FILE; else /etc/tallyd/tallyd.toml if it exists, else the defaults

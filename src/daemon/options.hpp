@@ -5,11 +5,12 @@
 #include <string>
 #include <vector>
 
+#include "daemon/spool_verb.hpp"
 #include "tally/result.hpp"
 
 namespace tally {
 
-enum class Verb { run, config, check, explain };
+enum class Verb { run, config, check, explain, spool };
 
 struct Options {
   Verb verb = Verb::run;
@@ -23,6 +24,8 @@ struct Options {
   bool running = false;   ///< check: is a tallyd with this config running?
   bool json = false;      ///< explain
   std::string line;       ///< explain: the datagram, or "-" for standard input
+  SpoolAction spool_action = SpoolAction::list;
+  std::string spool_root;  ///< spool: the directory named; "" is the default
 
   friend bool operator==(const Options&, const Options&) = default;
 };

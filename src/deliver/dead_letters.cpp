@@ -93,13 +93,15 @@ Result<std::unique_ptr<DeadLetters>> DeadLetters::open(const std::string& spool,
   Result<SpoolDirectory> directory = SpoolDirectory::look(path);
   if (!directory) return directory.error();
   std::unique_ptr<DeadLetters> letters(new DeadLetters(std::move(directory).value(), bytes_max));
-  letters->find_files();
+  if (Status failed = letters->find_files()) return *failed;
   return letters;
 }
 
-void DeadLetters::find_files() {
+Status DeadLetters::find_files() {
   constexpr std::string_view prefix = "dead-";
-  for (const std::string& name : directory_.names(prefix, ".tsv")) {
+  const Result<std::vector<std::string>> names = directory_.names(prefix, ".tsv");
+  if (!names) return names.error();
+  for (const std::string& name : names.value()) {
     const std::string text = read_file(directory_, name);
     const auto letters = static_cast<std::uint64_t>(std::ranges::count(text, '\n'));
     files_.push_back({name, text.size(), letters});
@@ -110,6 +112,7 @@ void DeadLetters::find_files() {
   }
   counts_.kept = counts_.found;
   while (bytes() > bytes_max_) drop_oldest();
+  return {};
 }
 
 std::uint64_t DeadLetters::bytes() const {
@@ -167,7 +170,9 @@ Result<std::vector<DeadLetter>> read_dead_letters(const std::string& spool) {
   if (access(path.c_str(), F_OK) != 0) return letters;  // none was ever written
   const Result<SpoolDirectory> directory = SpoolDirectory::look(path);
   if (!directory) return directory.error();
-  for (const std::string& name : directory.value().names("dead-", ".tsv")) {
+  const Result<std::vector<std::string>> names = directory.value().names("dead-", ".tsv");
+  if (!names) return names.error();
+  for (const std::string& name : names.value()) {
     const std::string text = read_file(directory.value(), name);
     std::string_view rest = text;
     for (std::size_t end = rest.find('\n'); end != std::string_view::npos; end = rest.find('\n')) {
@@ -182,7 +187,9 @@ Result<std::vector<DeadLetter>> read_dead_letters(const std::string& spool) {
 Status remove_dead_letters(const std::string& spool) {
   const Result<SpoolDirectory> directory = SpoolDirectory::look(directory_below(spool));
   if (!directory) return directory.error();
-  for (const std::string& name : directory.value().names("dead-", ".tsv")) {
+  const Result<std::vector<std::string>> names = directory.value().names("dead-", ".tsv");
+  if (!names) return names.error();
+  for (const std::string& name : names.value()) {
     if (const int code = directory.value().remove(name); code != 0)
       return directory.value().error(name, "cannot be removed", code);
   }

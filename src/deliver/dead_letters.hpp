@@ -63,7 +63,7 @@ class DeadLetters {
   DeadLetters(SpoolDirectory directory, std::uint64_t bytes_max)
       : directory_(std::move(directory)), bytes_max_(bytes_max) {}
 
-  void find_files();
+  Status find_files();
   Status begin_file();
   void drop_oldest();
 

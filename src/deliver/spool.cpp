@@ -5,7 +5,6 @@
 #include "deliver/spool.hpp"
 
 #include <fcntl.h>
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <sys/random.h>
 #include <sys/statvfs.h>
@@ -19,6 +18,7 @@
 #include <utility>
 
 #include "deliver/gzip.hpp"
+#include "deliver/spool_reader.hpp"
 #include "tally/text.hpp"
 
 namespace tally {
@@ -32,16 +32,6 @@ constexpr std::size_t gzip_from_bytes = 256;  // below, the frame costs more tha
 
 std::string points(std::uint64_t count) {
   return with_commas(count) + (count == 1 ? " point" : " points");
-}
-
-/// "2026-11-23 12:00:10 to 12:14:20 UTC"
-std::string range(WallTime from, WallTime to) {
-  const auto days = [](WallTime time) { return std::chrono::floor<std::chrono::days>(time); };
-  const auto seconds = [](WallTime time) { return std::chrono::floor<std::chrono::seconds>(time); };
-  if (days(from) == days(to))
-    return fmt::format("{:%Y-%m-%d %H:%M:%S} to {:%H:%M:%S} UTC", seconds(from), seconds(to));
-  return fmt::format("{0:%Y-%m-%d %H:%M:%S} to {1:%Y-%m-%d %H:%M:%S} UTC", seconds(from),
-                     seconds(to));
 }
 
 std::string segment_name(std::uint64_t number) {
@@ -104,7 +94,7 @@ Result<std::unique_ptr<Spool>> Spool::open(SpoolSettings settings, WallTime now)
   Result<SpoolDirectory> directory = SpoolDirectory::open(settings.directory);
   if (!directory) return directory.error();
   std::unique_ptr<Spool> spool(new Spool(std::move(settings), std::move(directory).value()));
-  spool->recover(now);
+  if (Status failed = spool->recover(now)) return *failed;
   return spool;
 }
 
@@ -119,63 +109,64 @@ Spool::~Spool() {
 
 // --- Recovery ---
 
-void Spool::recover(WallTime now) {
+Status Spool::recover(WallTime now) {
   Recovery recovery;
   recovery.cursor = directory_.cursor();
   cursor_generation_ = recovery.cursor.generation;
   next_segment_ = recovery.cursor.segment + 1;
-  for (const std::string& name : directory_.names("seg-", ""))
+  const Result<std::vector<std::string>> names = directory_.names("seg-", "");
+  const Result<std::vector<SegmentFile>> files = directory_.segments();
+  if (!names) return names.error();
+  if (!files) return files.error();
+  for (const std::string& name : names.value())
     next_segment_ = std::max(next_segment_, number_of(name) + 1);
-
-  for (const SegmentFile& file : directory_.segments()) {
-    const bool is_readable =
-        file.head.state == HeaderState::whole || file.head.state == HeaderState::mended;
-    next_segment_ = std::max(next_segment_, file.head.header.number + 1);
-    if (file.error != 0 || !is_readable || file.bytes > segment_file_bytes_max) {
-      put_aside(file);
-    } else if (file.head.header.fingerprint != settings_.fingerprint) {
-      ++recovery.foreign_files;
-      recovery.foreign_bytes += file.bytes;
-    } else {
-      recover_segment(file, recovery);
-    }
-  }
+  for (const SegmentFile& file : files.value()) recover_file(file, recovery);
   report_recovery(recovery);
   expire(now);
+  return {};
+}
+
+void Spool::recover_file(const SegmentFile& file, Recovery& recovery) {
+  const HeaderState state = file.head.state;
+  const bool is_readable = state == HeaderState::whole || state == HeaderState::mended;
+  next_segment_ = std::max(next_segment_, file.head.header.number + 1);
+  if (file.error != 0 || !is_readable || file.bytes > segment_file_bytes_max)
+    return put_aside(file);
+  if (file.head.header.fingerprint == settings_.fingerprint) return recover_segment(file, recovery);
+  ++recovery.foreign_files;
+  recovery.foreign_bytes += file.bytes;
 }
 
 /// Deals with what is called a segment and cannot be read as one.
 void Spool::put_aside(const SegmentFile& file) {
   if (file.error != 0)
-    return find(
-        fmt::format("{} cannot be opened ({}); what it holds waits there until the next start",
-                    file.name, std::strerror(file.error)));
+    return find(fmt::format("{} cannot be opened ({}); what it holds waits until the next start",
+                            file.name, std::strerror(file.error)));
   if (file.is_blank && file.bytes <= segment_header_bytes) {
     directory_.remove(file.name);
-    return find(fmt::format("{} is empty, as a power cut leaves a new file; removed", file.name));
+    return find(file.name + " is empty, as a power cut leaves a new file; removed");
   }
-  if (file.head.state == HeaderState::unknown_version) {
-    directory_.rename(file.name, file.name + ".unknown");
-    return find(fmt::format(
-        "{} has version {} and this tallyd knows version {}; renamed to {}.unknown and left for "
-        "the tallyd that wrote it",
-        file.name, file.head.version, spool_version, file.name));
-  }
-  directory_.rename(file.name, file.name + ".damaged");
+  if (file.head.state == HeaderState::unknown_version)
+    return find(fmt::format("{} has version {}, this tallyd knows version {}; {}", file.name,
+                            file.head.version, spool_version, rename_to(file.name, ".unknown")));
   counts_.bytes_damaged += file.bytes;
   find(
-      fmt::format("{} is no segment any more ({} of it): its points are lost, and how many is "
-                  "not known; renamed to {}.damaged",
-                  file.name, as_size(file.bytes), file.name));
+      fmt::format("{} ({}) is no segment any more: how many points are lost with it is not known; "
+                  "{}",
+                  file.name, as_size(file.bytes), rename_to(file.name, ".damaged")));
+}
+
+/// Puts a file out of the way and says so.
+std::string Spool::rename_to(const std::string& name, const std::string& suffix) {
+  const int code = directory_.rename(name, name + suffix);
+  if (code != 0) return std::string("left as it is, it cannot be renamed: ") + std::strerror(code);
+  return "renamed to " + name + suffix + " and left";
 }
 
 void Spool::recover_segment(const SegmentFile& file, Recovery& recovery) {
   const SegmentHeader& header = file.head.header;
-  const Cursor& cursor = recovery.cursor;
   Segment segment{.name = file.name, .number = header.number, .random = header.random};
-  if (cursor.generation > 0 && cursor.segment == header.number &&
-      cursor.random == static_cast<std::uint32_t>(header.random))
-    segment.next = std::max<std::uint64_t>(cursor.offset, segment_header_bytes);
+  segment.next = recovery.cursor.begin_of(header);
   // A copy of the file before: what that one has is not taken twice.
   if (header == recovery.previous) segment.last_number = recovery.previous_last;
 
@@ -231,36 +222,19 @@ void Spool::report_recovery(const Recovery& recovery) {
                     with_commas(recovery.foreign_files), as_size(recovery.foreign_bytes)));
   if (counts_.waiting > 0)
     find(fmt::format("{} of {} wait ({} on disk)", points(counts_.waiting),
-                     range(*oldest(), *newest()), as_size(bytes())));
+                     range_in_words(*oldest(), *newest()), as_size(bytes())));
 }
 
 // --- Writing ---
 
 Status Spool::put(const Payload& payload, WallTime now) {
-  const Packed packed = pack(payload.body);
-  const std::uint64_t size = record_bytes(packed.bytes.size());
-  if (Status failed = make_place(size, now)) {
+  Status failed = try_to_put(payload, now);
+  if (failed) {
     ++counts_.put_failures;
+    failed->message += "; " + points(payload.points) + " stay in memory, it is tried again";
     return failed;
   }
   Segment& segment = segments_.back();
-  int code = append({.type = RecordType::batch,
-                     .is_gzip = packed.is_gzip,
-                     .lines = payload.points,
-                     .window = payload.window,
-                     .precision = payload.precision},
-                    packed.bytes);
-  if (code == 0 && settings_.sync == SpoolSyncPolicy::always) {
-    code = sync_now();
-    if (code != 0) segment.bytes -= size;
-  }
-  if (code != 0) {
-    Error error = directory_.error(segment.name, "cannot be written", code);
-    error.message += "; " + points(payload.points) + " stay in memory, the next window tries again";
-    retire_writer();
-    ++counts_.put_failures;
-    return error;
-  }
   segment.points += payload.points;
   ++segment.records;
   segment.oldest = std::min(segment.oldest, payload.window);
@@ -272,12 +246,32 @@ Status Spool::put(const Payload& payload, WallTime now) {
   return {};
 }
 
+Status Spool::try_to_put(const Payload& payload, WallTime now) {
+  const Packed packed = pack(payload.body);
+  const std::uint64_t size = record_bytes(packed.bytes.size());
+  if (Status failed = make_place(size, now)) return failed;
+  int code = append({.type = RecordType::batch,
+                     .is_gzip = packed.is_gzip,
+                     .lines = payload.points,
+                     .window = payload.window,
+                     .precision = payload.precision},
+                    packed.bytes);
+  if (code == 0 && settings_.sync == SpoolSyncPolicy::always) {
+    code = sync_now();
+    if (code != 0) segments_.back().bytes -= size;
+  }
+  if (code == 0) return {};
+  const Error error = directory_.error(segments_.back().name, "cannot be written", code);
+  retire_writer();
+  return error;
+}
+
 /// Sees to it that the last segment is open and has room for a record of `bytes`.
 Status Spool::make_place(std::uint64_t bytes, WallTime now) {
   if (bytes > record_bytes(spool_body_bytes_max) ||
       bytes + segment_header_bytes > settings_.bytes_max)
     return Error{fmt::format("spool {}: a payload of {} is larger than the spool takes "
-                             "(spool.max_bytes); it stays in memory",
+                             "(spool.max_bytes)",
                              directory_.path(), as_size(bytes)),
                  EFBIG};
   if (writer_ && segments_.back().bytes + bytes <= segment_bytes_) return {};
@@ -293,8 +287,8 @@ Status Spool::check_space() const {
                static_cast<double>(settings_.free_bytes_min));
   const std::uint64_t free_bytes = info.f_bavail * info.f_frsize;
   if (static_cast<double>(free_bytes) >= least) return {};
-  return Error{fmt::format("spool {}: the disk has {} left and tallyd leaves {} to others; points "
-                           "stay in memory: make room, or put spool.directory on another disk",
+  return Error{fmt::format("spool {}: the disk has {} left and tallyd leaves {} to others: make "
+                           "room, or put spool.directory on another disk",
                            directory_.path(), as_size(free_bytes),
                            as_size(static_cast<std::uint64_t>(least))),
                ENOSPC};
@@ -318,7 +312,7 @@ Status Spool::begin_segment(std::uint64_t bytes, WallTime now) {
   ++next_segment_;
   if (const int code = start_file(file.value().get(), segment, reserved, now); code != 0) {
     directory_.remove(segment.name);
-    return directory_.error(segment.name, "cannot be begun, points stay in memory", code);
+    return directory_.error(segment.name, "cannot be begun", code);
   }
   writer_ = std::move(file).value();
   is_dirty_ = true;
@@ -326,7 +320,7 @@ Status Spool::begin_segment(std::uint64_t bytes, WallTime now) {
   segments_.push_back(std::move(segment));
   if (lost.points > 0)
     write_notice(fmt::format("dropped {} of {}: spool full", points(lost.points),
-                             range(lost.oldest, lost.newest)),
+                             range_in_words(lost.oldest, lost.newest)),
                  lost);
   return {};
 }
@@ -387,10 +381,11 @@ Spool::Lost Spool::make_room(std::uint64_t bytes) {
     lost.newest = std::max(lost.newest, more.newest);
   }
   if (lost.points > 0)
-    find(fmt::format(
-        "full ({}): dropped the oldest {}, of {}; mend the database, or raise "
-        "spool.max_bytes",
-        as_size(settings_.bytes_max), points(lost.points), range(lost.oldest, lost.newest)));
+    find(
+        fmt::format("full ({}): dropped the oldest {}, of {}; mend the database, or raise "
+                    "spool.max_bytes",
+                    as_size(settings_.bytes_max), points(lost.points),
+                    range_in_words(lost.oldest, lost.newest)));
   return lost;
 }
 
@@ -445,7 +440,7 @@ std::optional<Payload> Spool::front(WallTime now) {
       pass(segment, here, counts_.dropped_expired);
       continue;
     }
-    if (std::optional<Payload> payload = unpack(std::move(*record))) {
+    if (std::optional<Payload> payload = to_payload(record->header, record->payload)) {
       held_ = here;
       return payload;
     }
@@ -507,20 +502,6 @@ bool Spool::skip_damage(Segment& segment) {
   counts_.bytes_damaged += skipped;
   segment.next += skipped;
   return record.has_value();
-}
-
-std::optional<Payload> Spool::unpack(Stored record) {
-  Payload payload{.points = record.header.lines,
-                  .precision = record.header.precision,
-                  .window = record.header.window};
-  if (!record.header.is_gzip) {
-    payload.body = std::move(record.payload);
-    return payload;
-  }
-  std::optional<std::string> body = gunzip(record.payload, spool_body_bytes_max);
-  if (!body) return std::nullopt;
-  payload.body = std::move(*body);
-  return payload;
 }
 
 /// The record is behind us; where its points went is `counter`.

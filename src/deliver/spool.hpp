@@ -89,7 +89,8 @@ class Spool {
  public:
   /// Makes the directory (0700) if need be, locks it and recovers what is there. `findings` has
   /// then what an operator should read. Errors: in use by another process (code EWOULDBLOCK), a
-  /// directory that is a symbolic link, not ours or writable by others, or one that cannot be made.
+  /// directory that is a symbolic link, not ours or writable by others, or one that cannot be made
+  /// or read.
   static Result<std::unique_ptr<Spool>> open(SpoolSettings settings, WallTime now);
 
   Spool(const Spool&) = delete;
@@ -177,13 +178,16 @@ class Spool {
 
   Spool(SpoolSettings settings, SpoolDirectory directory);
 
-  void recover(WallTime now);
+  Status recover(WallTime now);
+  void recover_file(const SegmentFile& file, Recovery& recovery);
   void recover_segment(const SegmentFile& file, Recovery& recovery);
   void put_aside(const SegmentFile& file);
+  std::string rename_to(const std::string& name, const std::string& suffix);
   void take_survey(Segment& segment, const SegmentSurvey& survey);
   void report_damage(const std::string& name, const SegmentSurvey& survey);
   void report_recovery(const Recovery& recovery);
 
+  Status try_to_put(const Payload& payload, WallTime now);
   Status make_place(std::uint64_t bytes, WallTime now);
   Status check_space() const;
   Status begin_segment(std::uint64_t bytes, WallTime now);
@@ -198,7 +202,6 @@ class Spool {
   std::optional<Stored> next_record(Segment& segment);
   std::optional<Stored> read_at(const Segment& segment, std::uint64_t offset);
   bool skip_damage(Segment& segment);
-  std::optional<Payload> unpack(Stored record);
   void pass(Segment& segment, const Held& record, std::uint64_t& counter);
   int open_reader(const Segment& segment);
   void give_back();

@@ -163,21 +163,24 @@ Status SpoolDirectory::lock() {
                EWOULDBLOCK};
 }
 
-std::vector<std::string> SpoolDirectory::names(std::string_view prefix,
-                                               std::string_view suffix) const {
-  std::vector<std::string> found;
+Result<std::vector<std::string>> SpoolDirectory::names(std::string_view prefix,
+                                                       std::string_view suffix) const {
+  // A descriptor of its own: reading a directory moves its offset.
   const int again = openat(fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (again < 0) return found;
+  if (again < 0) return error(".", "cannot be listed", errno);
   const auto close_it = [](DIR* stream) { closedir(stream); };
   const std::unique_ptr<DIR, decltype(close_it)> stream(fdopendir(again), close_it);
   if (!stream) {
     close(again);
-    return found;
+    return error(".", "cannot be listed", ENOMEM);
   }
+  std::vector<std::string> found;
+  errno = 0;
   while (const dirent* entry = readdir(stream.get())) {
     const std::string_view name = entry->d_name;
     if (name.starts_with(prefix) && name.ends_with(suffix)) found.emplace_back(name);
   }
+  if (errno != 0) return error(".", "cannot be listed", errno);
   std::ranges::sort(found);
   return found;
 }
@@ -210,9 +213,11 @@ SegmentFile SpoolDirectory::look_at(const std::string& name) const {
   return segment;
 }
 
-std::vector<SegmentFile> SpoolDirectory::segments() const {
+Result<std::vector<SegmentFile>> SpoolDirectory::segments() const {
+  const Result<std::vector<std::string>> found = names("seg-", ".lp");
+  if (!found) return found.error();
   std::vector<SegmentFile> files;
-  for (const std::string& name : names("seg-", ".lp")) files.push_back(look_at(name));
+  for (const std::string& name : found.value()) files.push_back(look_at(name));
   std::ranges::sort(files, order);
   return files;
 }

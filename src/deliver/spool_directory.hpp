@@ -42,15 +42,15 @@ class SpoolDirectory {
   const std::string& path() const { return path_; }
   int fd() const { return directory_.get(); }
 
-  /// The names that begin and end like this, sorted. As many as can be read.
-  std::vector<std::string> names(std::string_view prefix, std::string_view suffix) const;
+  /// The names that begin and end like this, sorted.
+  Result<std::vector<std::string>> names(std::string_view prefix, std::string_view suffix) const;
 
   /// Regular files only; never waits. `flags` as of open(2); what is made has mode 0600. An error's
   /// code is the errno.
   Result<Descriptor> open_file(const std::string& name, int flags) const;
 
   /// All that is called seg-*.lp, with headers read, in the order of their numbers.
-  std::vector<SegmentFile> segments() const;
+  Result<std::vector<SegmentFile>> segments() const;
 
   /// The cursor as it is; generation 0 if there is none.
   Cursor cursor() const;

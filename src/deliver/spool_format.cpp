@@ -196,8 +196,7 @@ class Surveyor {
   bool take(const FoundRecord& record) {
     const RecordHeader& header = record.header;
     if (record.begin > survey_.end)
-      add_damage(record.begin, header.number > next_number() ? header.number - next_number() : 0,
-                 header.lines);
+      add_damage(record.begin, missing_before(header.number), header.lines);
     survey_.end = record.end;
     if (header.number <= survey_.last_number) return false;
     survey_.last_number = header.number;
@@ -211,7 +210,7 @@ class Surveyor {
     // Space that was reserved and never written reads as zeros.
     if (rest.find_first_not_of('\0') == std::string_view::npos) return survey_;
     const std::size_t end = survey_.end;
-    add_damage(file_.size(), 0, 0);
+    add_damage(file_.size(), std::nullopt, 0);
     survey_.end = end;
     return survey_;
   }
@@ -222,9 +221,10 @@ class Surveyor {
     std::uint64_t points = 0;
   };
 
-  /// Of the next record, if none is missing. Before the first one it is not known.
-  std::uint64_t next_number() const {
-    return has_number_ ? survey_.last_number + 1 : survey_.last_number;
+  /// How many records there were between the last one and this, if that can be told.
+  std::optional<std::uint64_t> missing_before(std::uint64_t number) const {
+    if (!has_number_) return std::nullopt;
+    return number > survey_.last_number ? number - survey_.last_number - 1 : 0;
   }
 
   void add_batch(const RecordHeader& header) {
@@ -249,17 +249,17 @@ class Surveyor {
     return claims;
   }
 
-  void add_damage(std::size_t end, std::uint64_t missing, std::uint32_t lines_behind) {
+  void add_damage(std::size_t end, std::optional<std::uint64_t> missing,
+                  std::uint32_t lines_behind) {
     Claims claims = claims_up_to(end);
-    // A number that is far off says that segments were mixed, not that so much is missing here.
+    // More than there was room for says that segments were mixed.
     const std::uint64_t records_max = (end - survey_.end) / record_header_bytes + 1;
-    const bool is_counted = has_number_ && missing > 0 && missing <= records_max;
-    if (!is_counted) missing = std::max<std::uint64_t>(claims.records, 1);
-    if (claims.records > missing) claims = {};
+    if (!missing || *missing > records_max) missing = std::max<std::uint64_t>(claims.records, 1);
+    if (claims.records > *missing) claims = {};
     const std::uint64_t neighbour = neighbour_lines_ != 0 ? neighbour_lines_ : lines_behind;
     survey_.damaged_bytes += end - survey_.end;
-    survey_.damaged_records += missing;
-    survey_.damaged_points += claims.points + (missing - claims.records) * neighbour;
+    survey_.damaged_records += *missing;
+    survey_.damaged_points += claims.points + (*missing - claims.records) * neighbour;
   }
 
   std::string_view file_;
@@ -288,6 +288,12 @@ std::array<char, cursor_slot_bytes> encode_cursor(const Cursor& cursor) {
   store(&bytes[24], cursor.random);
   store(&bytes[28], crc32c({bytes.data(), 28}));
   return bytes;
+}
+
+std::uint64_t Cursor::begin_of(const SegmentHeader& header) const {
+  const bool is_here = generation > 0 && segment == header.number &&
+                       random == static_cast<std::uint32_t>(header.random);
+  return is_here ? std::max<std::uint64_t>(offset, segment_header_bytes) : segment_header_bytes;
 }
 
 Cursor read_cursor(std::string_view file) {

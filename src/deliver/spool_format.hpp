@@ -143,6 +143,9 @@ struct Cursor {
   std::uint64_t generation = 0;
   std::uint32_t random = 0;
 
+  /// Where the first record that waits begins in this segment.
+  std::uint64_t begin_of(const SegmentHeader& header) const;
+
   friend bool operator==(const Cursor&, const Cursor&) = default;
 };
 

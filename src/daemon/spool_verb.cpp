@@ -1,0 +1,172 @@
+#include "daemon/spool_verb.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <ostream>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "deliver/dead_letters.hpp"
+#include "deliver/spool_reader.hpp"
+#include "tally/text.hpp"
+
+namespace tally {
+namespace {
+
+constexpr std::size_t retry_lines_max = 5000;
+constexpr std::size_t retry_bytes_max = 1 << 20;
+
+/// The spools below `root`, sorted; those of destinations that are configured no more among them.
+std::vector<std::string> directories_in(const std::string& root) {
+  std::vector<std::string> found;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(root, error)) {
+    if (std::filesystem::exists(entry.path() / "LOCK", error)) found.push_back(entry.path());
+  }
+  std::ranges::sort(found);
+  return found;
+}
+
+std::string describe(const SegmentReport& segment) {
+  const SegmentSurvey& survey = segment.survey;
+  std::string text = fmt::format("  {}  {}, ", segment.name, as_size(segment.bytes));
+  if (segment.version == 0) return text + "no segment any more";
+  if (segment.version != spool_version)
+    return text + fmt::format("of version {}, for another tallyd", segment.version);
+  if (survey.records == 0) return text + "nothing waits";
+  text += fmt::format("{} points in {} records, {}", with_commas(survey.points),
+                      with_commas(survey.records), range_in_words(survey.oldest, survey.newest));
+  if (survey.damaged_records > 0)
+    text += fmt::format("; about {} points in {} records are damaged",
+                        with_commas(survey.damaged_points), with_commas(survey.damaged_records));
+  return text;
+}
+
+Status list(const std::string& directory, std::ostream& out) {
+  const auto segments = look_at_spool(directory);
+  if (!segments) return segments.error();
+  const auto letters = read_dead_letters(directory);
+  if (!letters) return letters.error();
+  std::uint64_t points = 0;
+  for (const SegmentReport& segment : segments.value()) points += segment.survey.points;
+  out << fmt::format("{}: {} points wait, {} dead letters\n", directory, with_commas(points),
+                     with_commas(letters.value().size()));
+  for (const SegmentReport& segment : segments.value()) out << describe(segment) << '\n';
+  return {};
+}
+
+/// What turns a stamp into nanoseconds when it stands behind it: then payloads of all precisions
+/// can go into one request, and without a parameter.
+std::string_view zeros_of(Precision precision) {
+  constexpr std::string_view zeros = "000000000";
+  switch (precision) {
+    case Precision::seconds:
+      return zeros;
+    case Precision::milliseconds:
+      return zeros.substr(0, 6);
+    case Precision::nanoseconds:
+      break;
+  }
+  return "";
+}
+
+Status cat(const std::string& directory, std::ostream& out) {
+  const auto print = [&](const Payload& payload) {
+    std::string_view rest = payload.body;
+    for (std::size_t end = rest.find('\n'); end != std::string_view::npos; end = rest.find('\n')) {
+      out << rest.substr(0, end) << zeros_of(payload.precision) << '\n';
+      rest.remove_prefix(end + 1);
+    }
+  };
+  const auto segments = look_at_spool(directory, print);
+  if (!segments) return segments.error();
+  return {};
+}
+
+Status print_dead(const std::string& directory, std::ostream& out) {
+  const auto letters = read_dead_letters(directory);
+  if (!letters) return letters.error();
+  for (const DeadLetter& letter : letters.value()) out << to_tsv(letter);
+  return {};
+}
+
+/// By the length of the stamp, which tells from 2001 to 5138.
+Precision precision_of(std::string_view line) {
+  const std::size_t digits = line.size() - (line.find_last_of(' ') + 1);
+  if (digits >= 17) return Precision::nanoseconds;
+  return digits >= 12 ? Precision::milliseconds : Precision::seconds;
+}
+
+/// Letters of one window and one precision that stand together become one payload.
+std::vector<Payload> payloads_of(const std::vector<DeadLetter>& letters) {
+  std::vector<Payload> payloads;
+  for (const DeadLetter& letter : letters) {
+    const Precision precision = precision_of(letter.line);
+    const bool goes_on = !payloads.empty() && payloads.back().window == letter.window &&
+                         payloads.back().precision == precision &&
+                         payloads.back().points < retry_lines_max &&
+                         payloads.back().body.size() < retry_bytes_max;
+    if (!goes_on) payloads.push_back({.precision = precision, .window = letter.window});
+    payloads.back().body += letter.line + "\n";
+    ++payloads.back().points;
+  }
+  return payloads;
+}
+
+Status retry_dead(const SpoolSettings& sink, WallTime now, std::ostream& out) {
+  const auto letters = read_dead_letters(sink.directory);
+  if (!letters) return letters.error();
+  if (letters.value().empty()) return {};
+  SpoolSettings settings = sink;
+  settings.sync = SpoolSyncPolicy::always;  // before the letters are deleted
+  const auto spool = Spool::open(std::move(settings), now);
+  if (!spool) return spool.error();
+  for (const Payload& payload : payloads_of(letters.value())) {
+    if (Status failed = spool.value()->put(payload, now)) return failed;
+  }
+  if (Status failed = remove_dead_letters(sink.directory)) return failed;
+  out << fmt::format("{}: {} dead letters wait again; start tallyd to send them\n", sink.directory,
+                     with_commas(letters.value().size()));
+  return {};
+}
+
+Status look(SpoolAction action, const std::string& directory, std::ostream& out) {
+  switch (action) {
+    case SpoolAction::list:
+      return list(directory, out);
+    case SpoolAction::cat:
+      return cat(directory, out);
+    case SpoolAction::dead:
+      return print_dead(directory, out);
+    case SpoolAction::retry_dead:
+      break;
+  }
+  return {};
+}
+
+}  // namespace
+
+int run_spool(const SpoolCommand& command, WallTime now, std::ostream& out, std::ostream& err) {
+  if (command.root.empty()) {
+    err << "tallyd: there is no spool: name its directory, or set STATE_DIRECTORY\n";
+    return 1;
+  }
+  bool is_well = true;
+  const auto report = [&](const Status& failed) {
+    if (!failed) return;
+    is_well = false;
+    err << "tallyd: " << failed->message << '\n';
+  };
+  if (command.action == SpoolAction::retry_dead) {
+    for (const SpoolSettings& sink : command.sinks) report(retry_dead(sink, now, out));
+  } else {
+    for (const std::string& directory : directories_in(command.root))
+      report(look(command.action, directory, out));
+  }
+  return is_well && out.flush() ? 0 : 1;
+}
+
+}  // namespace tally
