@@ -413,6 +413,8 @@ void Badflux::Server::take_body(Connection& connection) {
   const std::optional<std::size_t> cut = connection.behaviour.request_cut;
   if (cut && request.bytes_sent >= *cut) return drop(connection, true);
   if (taken < missing) return;
+  if (request.header("connection") == "close" && connection.behaviour.then == Behaviour::Then::keep)
+    connection.behaviour.then = Behaviour::Then::close;
   const bool is_packed = request.header("content-encoding") == "gzip";
   request.body = is_packed ? gunzip(connection.body).value_or("") : connection.body;
   request.is_whole = true;
@@ -434,8 +436,9 @@ void Badflux::Server::answer(Connection& connection) {
   connection.not_before = Clock::now() + behaviour.delay;
   connection.state = Connection::State::answering;
   if (connection.filler > 0) {
-    // So that what the kernel took and what the peer has read are nearly the same.
-    const int small = 32 << 10;
+    // So that what the kernel took and what the peer has read are nearly the same. Not smaller:
+    // below two segments of loopback each wait for a delayed acknowledgement.
+    const int small = 256 << 10;
     setsockopt(connection.fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
   }
 }

@@ -126,7 +126,7 @@ class Badflux {
   std::vector<std::chrono::steady_clock::time_point> connects() const;
   /// The most requests that were begun and not answered at one moment.
   int in_flight_max() const;
-  /// Of all answers, as the kernel took them; at most some 100 KiB a connection more than the peer
+  /// Of all answers, as the kernel took them; at most about 1 MiB a connection more than the peer
   /// has read.
   std::uint64_t bytes_sent() const;
 
