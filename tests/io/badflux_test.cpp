@@ -234,7 +234,7 @@ TEST_CASE("badflux: nonsense comes as it was ordered") {
     long curl_status;
   };
   const Row rows[] = {
-      {"300 KiB of headers", long_headers(300 << 10), "HTTP/1.1 204", 300 << 10, 204},
+      {"300 KiB of headers", long_headers(500, 300 << 10), "HTTP/1.1 500", 300 << 10, 500},
       {"HTTP/0.9", http_0_9(), "<html>", 10, 0},
       {"a chunk that ends early", truncated_chunk(), "HTTP/1.1 400", 100, 400},
       {"a redirect", redirect(302, "http://elsewhere/"), "HTTP/1.1 302", 20, 302},

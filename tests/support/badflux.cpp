@@ -174,8 +174,8 @@ Behaviour big_body(int status, std::uint64_t bytes) {
   return behaviour;
 }
 
-Behaviour long_headers(std::size_t bytes) {
-  std::string head = "HTTP/1.1 204 No Content\r\n";
+Behaviour long_headers(int status, std::size_t bytes) {
+  std::string head = "HTTP/1.1 " + std::to_string(status) + " Whatever\r\nContent-Length: 0\r\n";
   const std::string line = "X-Filler: " + std::string(1012, 'x') + "\r\n";
   while (head.size() < bytes) head += line;
   return fixed(head + "\r\n");

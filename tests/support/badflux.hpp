@@ -71,8 +71,8 @@ Behaviour proxy(std::uint16_t port);
 Behaviour proxy_and_swallow(std::uint16_t port);
 /// An error with a body of that size, announced truly.
 Behaviour big_body(int status, std::uint64_t bytes);
-/// A 204 with that many bytes of headers.
-Behaviour long_headers(std::size_t bytes);
+/// An answer without a body, and that many bytes of headers.
+Behaviour long_headers(int status, std::size_t bytes);
 /// A body without a head, as HTTP/0.9 has it.
 Behaviour http_0_9();
 /// A chunked body that ends inside a chunk.

@@ -71,6 +71,13 @@ std::size_t StoredPoints::points(std::string_view measurement) const {
   return found == measurements_.end() ? 0 : static_cast<std::size_t>(found->second);
 }
 
+std::vector<ParsedPoint> StoredPoints::points_of(std::string_view measurement) const {
+  std::vector<ParsedPoint> found;
+  for (const auto& [key, point] : points_)
+    if (point.measurement == measurement) found.push_back(point);
+  return found;
+}
+
 std::set<std::int64_t> StoredPoints::stamps() const {
   std::set<std::int64_t> stamps;
   for (const auto& [key, point] : points_) stamps.insert(key.stamp);

@@ -34,6 +34,7 @@ class StoredPoints {
 
   std::size_t points() const { return points_.size(); }
   std::size_t points(std::string_view measurement) const;
+  std::vector<ParsedPoint> points_of(std::string_view measurement) const;
   std::size_t series() const { return series_.size(); }
   bool has_series(const ParsedPoint& point) const { return series_.count(key_of(point)) != 0; }
   const std::map<std::string, int>& measurements() const { return measurements_; }
