@@ -227,7 +227,7 @@ TEST_CASE("badflux: a big body costs no memory, and how much of it was taken is 
 
 TEST_CASE("badflux: nonsense comes as it was ordered") {
   struct Row {
-    const char* name;
+    std::string name;
     Behaviour behaviour;
     const char* beginning;
     std::size_t bytes_min;
@@ -273,6 +273,15 @@ TEST_CASE("badflux: a proxy hands request and answer on, and may lose the answer
   real.stop_listening();
   server.next(proxy(real.port()));
   CHECK(post(server, one_line).status == 502);
+}
+
+TEST_CASE("badflux: what is no HTTP is answered with 400 and the end of the connection") {
+  Badflux server;
+  server.listen();
+  RawClient client(server.port());
+  client.send("\x16\x03\x01");  // the beginning of TLS
+  CHECK(client.receive_all().starts_with("HTTP/1.1 400 "));
+  CHECK(server.request_count() == 0);
 }
 
 TEST_CASE("badflux: another server may take its place while it runs") {

@@ -56,7 +56,7 @@ FakeInfluxRules refuses_bad() {
 
 TEST_CASE("fake_influx: each kind names itself, pings and knows its own write path") {
   struct Row {
-    const char* name;
+    std::string name;
     ServerKind kind;
     const char* write;
     int ping;
@@ -83,7 +83,7 @@ TEST_CASE("fake_influx: each kind names itself, pings and knows its own write pa
 
 TEST_CASE("fake_influx: a path of another version is answered as that server does") {
   struct Row {
-    const char* name;
+    std::string name;
     ServerKind kind;
     HttpMessage request;
     int status;
@@ -120,7 +120,7 @@ TEST_CASE("fake_influx: a path of another version is answered as that server doe
 
 TEST_CASE("fake_influx: a bad line among good ones") {
   struct Row {
-    const char* name;
+    std::string name;
     ServerKind kind;
     const char* write;
     std::size_t stored;
@@ -164,7 +164,7 @@ TEST_CASE("fake_influx: VictoriaMetrics skips bad lines in stream mode") {
 
 TEST_CASE("fake_influx: the same point twice") {
   struct Row {
-    const char* name;
+    std::string name;
     ServerKind kind;
     const char* write;
     double sum;
@@ -346,7 +346,7 @@ TEST_CASE("fake_influx: 3.x takes no table beyond its limit and no byte that is 
 
 TEST_CASE("fake_influx: a stamp means what the server takes the precision for") {
   struct Row {
-    const char* name;
+    std::string name;
     ServerKind kind;
     const char* target;
     const char* stamp;

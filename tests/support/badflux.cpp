@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cerrno>
 #include <cstdlib>
 #include <deque>
@@ -271,6 +272,7 @@ class Badflux::Server {
   void step(Connection& connection, short ready);
   void read(Connection& connection);
   void take(Connection& connection);
+  void refuse(Connection& connection);
   void begin(Connection& connection, HttpMessage head);
   void take_body(Connection& connection);
   void answer(Connection& connection);
@@ -375,9 +377,18 @@ void Badflux::Server::read(Connection& connection) {
 
 void Badflux::Server::take(Connection& connection) {
   if (connection.state == Connection::State::head) {
+    if (!connection.in.empty() && std::isupper(static_cast<unsigned char>(connection.in[0])) == 0)
+      return refuse(connection);
     if (auto head = take_head(connection.in)) begin(connection, *std::move(head));
   }
   if (connection.state == Connection::State::body) take_body(connection);
+}
+
+/// What does not begin like a method is no HTTP: TLS, most likely.
+void Badflux::Server::refuse(Connection& connection) {
+  const std::string bytes = to_bytes({.status = 400, .body = "400 Bad Request"});
+  static_cast<void>(::send(connection.fd, bytes.data(), bytes.size(), MSG_NOSIGNAL));
+  drop(connection);
 }
 
 void Badflux::Server::begin(Connection& connection, HttpMessage head) {

@@ -67,7 +67,7 @@ TEST_CASE("F8: 500, 502, 503 and 504 are waited out: few retries, all kept, then
 
 TEST_CASE("F9: Retry-After is obeyed as seconds and as date, capped, and nonsense is ignored") {
   struct Row {
-    const char* name;
+    std::string name;
     std::vector<std::string> headers;
     Clock::duration least;
     Clock::duration most;
@@ -123,7 +123,7 @@ TEST_CASE("F10: of an error of 131 MB no more than 64 KiB is read, and none of i
 TEST_CASE(
     "F11: endless headers, HTTP/0.9 and a chunk that ends early are named, and cost nothing") {
   struct Row {
-    const char* name;
+    std::string name;
     Behaviour behaviour;
     const char* words;
   };
