@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <utility>
 
 #include "http_client.hpp"
 
@@ -61,16 +62,18 @@ bool Influxd::is_installed() {
   return access(influxd_path, X_OK) == 0;
 }
 
-Influxd::Influxd(InfluxdOptions options) : options_(options) {
+Influxd::Influxd(InfluxdOptions options) : options_(std::move(options)) {
   config_path_ = directory_.write(
       "influxd.toml",
       config_text(directory_.path(), http_port_.number(), rpc_port_.number(), options_.auth));
 }
 
 void Influxd::start() {
+  auto environment = options_.environment;
+  environment.emplace_back("HOME", directory_.path());
   process_ = std::make_unique<Process>(Command{.path = influxd_path,
                                                .arguments = {"-config", config_path_},
-                                               .environment = {{"HOME", directory_.path()}},
+                                               .environment = environment,
                                                .directory = directory_.path()});
   const bool is_up = eventually(30s, [this] { return answers_ping() || !process_->running(); });
   REQUIRE_MESSAGE((is_up && process_->running()), log());

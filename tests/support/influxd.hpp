@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "csv.hpp"
@@ -13,6 +14,8 @@ namespace tally::testing {
 
 struct InfluxdOptions {
   bool auth = false;  ///< asks for user "root", password "secret"; `start` creates it
+  /// Settings as influxd takes them from the environment: {"INFLUXDB_HTTP_MAX_BODY_SIZE", "1000"}.
+  std::vector<std::pair<std::string, std::string>> environment = {};
 };
 
 /// Lives below a temporary directory that survives `stop` and `kill`, so that a restart finds its
@@ -42,6 +45,7 @@ class Influxd {
   std::string value(std::string_view database, std::string_view influxql,
                     std::string_view column) const;
 
+  std::uint16_t port() const { return http_port_.number(); }
   std::string url() const { return "http://127.0.0.1:" + std::to_string(http_port_.number()); }
   std::string log() const { return process_ ? process_->log() : ""; }  ///< since the last start
 
