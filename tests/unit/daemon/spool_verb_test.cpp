@@ -125,10 +125,10 @@ TEST_CASE("spool verb: a destination's spool is named after its url, database an
   Config config;
   const auto spools = spools_of(config, "/s");
   REQUIRE(spools.size() == 1);
-  CHECK(spools[0].directory.starts_with("/s/influxdb-"));
-  config.influxdb.database = "other";
+  CHECK(spools[0].directory.starts_with("/s/127_0_0_1_8086-"));
+  config.influxdb[0].database = "other";
   CHECK(spools_of(config, "/s")[0].fingerprint != spools[0].fingerprint);
   CHECK(spools_of(config, "").empty());
-  config.influxdb.url = "";
+  config.influxdb[0].url = "";
   CHECK(spools_of(config, "/s").empty());
 }
