@@ -75,9 +75,7 @@ TEST_CASE("http: a POST arrives as it was given") {
   const Response response = ask(loop, http,
                                 {.url = server.url() + "/write?db=a%20b",
                                  .body = body,
-                                 .headers = {"Content-Type: text/plain"},
-                                 .username = "wr",
-                                 .password = "s:cret"});
+                                 .headers = {"Content-Type: text/plain"}});
   CHECK(response.status == 204);
   CHECK(response.transport_error == "");
   REQUIRE(server.requests().size() == 1);
@@ -86,8 +84,26 @@ TEST_CASE("http: a POST arrives as it was given") {
   CHECK(request.target == "/write?db=a%20b");
   CHECK(request.body == body);
   CHECK(request.headers.at("content-type") == "text/plain");
-  CHECK(request.headers.at("authorization") == "Basic d3I6czpjcmV0");
   CHECK(request.headers.count("expect") == 0);
+}
+
+TEST_CASE("http: a GET has no body, and a request may ask for a connection of its own") {
+  Loop loop;
+  FakeServer server(loop, always(reply(204)));
+  server.listen();
+  Http http(loop, {});
+  for (const bool keeps : {true, true, false, true}) {
+    CHECK(ask(loop, http,
+              {.method = tally::HttpRequest::Method::get,
+               .url = server.url() + "/ping",
+               .keeps_connection = keeps})
+              .status == 204);
+  }
+  CHECK(server.requests()[0].method == "GET");
+  CHECK(server.requests()[0].body == "");
+  std::vector<int> connections;
+  for (const FakeRequest& request : server.requests()) connections.push_back(request.connection);
+  CHECK(connections == std::vector<int>{0, 0, 1, 0});
 }
 
 TEST_CASE("http: a large body is sent without asking first") {
@@ -139,9 +155,7 @@ TEST_CASE("http: the environment's proxy is not obeyed") {
   const Environment upper("HTTP_PROXY", proxy.url());
   const Environment all("ALL_PROXY", proxy.url());
   Http http(loop, {});
-  CHECK(
-      ask(loop, http, {.url = server.url() + "/write", .username = "u", .password = "p"}).status ==
-      204);
+  CHECK(ask(loop, http, {.url = server.url() + "/write"}).status == 204);
   CHECK(server.requests().size() == 1);
   CHECK(proxy.connections() == 0);
 }
@@ -167,8 +181,7 @@ TEST_CASE("http: a redirect is not followed") {
   elsewhere.listen();
   server.listen();
   Http http(loop, {});
-  const Response response =
-      ask(loop, http, {.url = server.url(), .username = "u", .password = "p"});
+  const Response response = ask(loop, http, {.url = server.url()});
   CHECK(response.status == 307);
   CHECK(response.location == elsewhere.url() + "/");
   CHECK(elsewhere.connections() == 0);

@@ -71,13 +71,19 @@ TEST_CASE("ledger: a line that is neither accepted nor refused is seen") {
 TEST_CASE("ledger: points that are flushed and nowhere are seen") {
   tally::Ledger ledger;
   ledger.points_flushed = 5;
-  ledger.outbox.pushed = 5;
-  ledger.outbox.queued = 3;
-  ledger.outbox.written = 2;
+  ledger.deliveries = {{.pushed = 5, .written = 2, .queued = 3}};
   CHECK(ledger.balances());
-  ledger.outbox.queued = 2;
+  ledger.deliveries[0].queued = 2;
   CHECK_FALSE(ledger.balances());
-  ledger.outbox.dropped_conflict = 1;
+  ledger.deliveries[0].dropped_conflict = 1;
+  CHECK(ledger.balances());
+  // What an earlier process left on disk is no point of this one, and is somewhere all the same.
+  ledger.deliveries.push_back(
+      {.pushed = 5, .recovered = 10, .written = 1, .spooled = 8, .dead = 6});
+  CHECK(ledger.balances());
+  ledger.deliveries[1].spooled = 7;
+  CHECK_FALSE(ledger.balances());
+  ledger.deliveries[1].dropped_damaged = 1;
   CHECK(ledger.balances());
   ledger.points_flushed = 6;
   CHECK_FALSE(ledger.balances());
@@ -97,9 +103,7 @@ TEST_CASE("ledger: lost is what no one will see again") {
   tally::Ledger ledger;
   ledger.ingest.kernel_drops = 1;
   ledger.ingest.lines_refused[0] = 10;
-  ledger.outbox.dropped_full = 100;
-  ledger.outbox.dropped_shutdown = 1'000;
-  ledger.outbox.queued = 7;
+  ledger.deliveries = {{.queued = 7, .dropped_full = 100}, {.dropped_shutdown = 1'000}};
   ledger.ingest.datagrams_denied = 10'000;
   CHECK(ledger.lost() == 11'111);
 }

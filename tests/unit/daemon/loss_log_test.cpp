@@ -91,8 +91,7 @@ TEST_CASE("loss log: what was denied or hung up on is said once, and its neighbo
 
 TEST_CASE("loss log: dropped points come with reasons, beside other kinds in the same call") {
   Ledger ledger = with_kernel_drops(1);
-  ledger.outbox.dropped_full = 5000;
-  ledger.outbox.dropped_expired = 1;
+  ledger.deliveries = {{.dropped_full = 5000, .dropped_expired = 1}};
   LossLog log(1 << 20);
   const auto lines = log.lines(ledger, {}, start, false);
   REQUIRE(lines.size() == 2);

@@ -18,7 +18,11 @@ std::map<std::string, double> written(const Ledger& before, const Ledger& now,
   Snapshot snapshot;
   snapshot.span.interval = std::chrono::seconds(10);
   const std::vector<std::string> listeners = {"udp 127.0.0.1:8125", "unix /run/s"};
-  add_self_metrics(before, now, gauges, {.listeners = listeners, .static_tags = {}}, snapshot);
+  std::vector<std::string> destinations = {"near", "far"};
+  destinations.resize(now.deliveries.size());
+  add_self_metrics(before, now, gauges,
+                   {.listeners = listeners, .destinations = destinations, .static_tags = {}},
+                   snapshot);
   std::map<std::string, double> values;
   const auto name_of = [](std::string_view key) {
     const Series series = split_series_key(key);
@@ -41,7 +45,9 @@ std::map<std::string, double> written(const Ledger& before, const Ledger& now,
 TEST_CASE(
     "self metrics: the core counters are written at zero too, those by reason only when they "
     "moved") {
-  const auto values = written({}, {});
+  Ledger nothing;
+  nothing.deliveries.resize(1);
+  const auto values = written({}, nothing, {.outbox_bytes = {0}});
   for (const char* name :
        {"tallyd.datagrams{state=received}", "tallyd.datagrams{state=dropped_by_kernel}",
         "tallyd.lines{state=accepted}", "tallyd.lines{state=refused}",
@@ -58,14 +64,12 @@ TEST_CASE(
 TEST_CASE("self metrics: counters are what happened between two ledgers, gauges what is now") {
   Ledger before;
   before.ingest.lines_accepted = 100;
-  before.outbox.written = 7;
+  before.deliveries = {{.written = 7}};
   Ledger now = before;
   now.ingest.lines_accepted = 142;
   now.ingest.kernel_drops = 5;
   now.ingest.lines_refused[static_cast<std::size_t>(Reason::bad_rate)] = 3;
-  now.outbox.written = 9;
-  now.outbox.dropped_full = 4;
-  now.outbox.queued = 11;
+  now.deliveries = {{.written = 9, .queued = 11, .dropped_full = 4}};
   const auto values = written(before, now, {.series = 17, .receive_buffer_fill = 0.25});
   CHECK(values.at("tallyd.lines{state=accepted}") == 42);
   CHECK(values.at("tallyd.lines{state=refused}") == 3);
@@ -78,6 +82,21 @@ TEST_CASE("self metrics: counters are what happened between two ledgers, gauges 
   CHECK(values.at("tallyd.points_queued") == 11);
   CHECK(values.at("tallyd.series") == 17);
   CHECK(values.at("tallyd.receive_buffer_fill") == 0.25);
+}
+
+TEST_CASE("self metrics: of several destinations each has its name, of one none") {
+  Ledger before, now;
+  now.deliveries = {{.written = 9}, {.recovered = 3, .spooled = 5, .dead = 2}};
+  const auto values = written(before, now, {.outbox_bytes = {1, 2}, .spool_bytes = {0, 4096}});
+  CHECK(values.at("tallyd.points{destination=near}{state=written}") == 9);
+  CHECK(values.at("tallyd.points{destination=far}{state=written}") == 0);
+  CHECK(values.at("tallyd.points{destination=far}{state=recovered}") == 3);
+  CHECK(values.at("tallyd.points{destination=far}{state=dead}") == 2);
+  CHECK(values.at("tallyd.points_spooled{destination=far}") == 5);
+  CHECK(values.at("tallyd.spool_bytes{destination=far}") == 4096);
+  CHECK(values.at("tallyd.outbox_bytes{destination=near}") == 1);
+  CHECK_FALSE(values.contains("tallyd.points{state=written}"));
+  CHECK(values.contains("tallyd.points{state=flushed}"));
 }
 
 TEST_CASE("self metrics: what moved at a listener is told with its name, and only that") {
