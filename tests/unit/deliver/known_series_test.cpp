@@ -10,6 +10,7 @@ using tally::KnownSeries;
 
 TEST_CASE("known series: what was learned is known whatever its values, and nothing else") {
   KnownSeries known(100, 1);
+  known.begin();
   CHECK_FALSE(known.knows("m,a=b v=1 1"));
   known.learn("m,a=b v=1 1\nn\\ n v=1 1\n");
   CHECK(known.size() == 2);
@@ -23,8 +24,16 @@ TEST_CASE("known series: what was learned is known whatever its values, and noth
   CHECK(known.size() == 1);
 }
 
+TEST_CASE("known series: until it is needed it learns nothing and takes no memory") {
+  KnownSeries known(100, 1);
+  known.learn("m v=1 1\n");
+  CHECK_FALSE(known.knows("m v=2"));
+  CHECK(known.not_learned() == 0);
+}
+
 TEST_CASE("known series: a full set keeps what it has and counts what it does not learn") {
   KnownSeries known(2, 1);
+  known.begin();
   known.learn("a v=1\nb v=1\nc v=1\nc v=1\na v=1\n");
   CHECK(known.size() == 2);
   CHECK(known.not_learned() == 2);
@@ -37,6 +46,7 @@ TEST_CASE("known series: a full set keeps what it has and counts what it does no
 
 TEST_CASE("known series: a series costs at most 16 bytes") {
   KnownSeries known(1 << 20, 1);
+  known.begin();
   for (int i = 0; i < 100'000; ++i) {
     known.learn("m" + std::to_string(i) + " v=1\n");
     if (known.size() >= 32) REQUIRE(known.memory_bytes() <= known.size() * 16);
@@ -49,6 +59,7 @@ TEST_CASE("known series: a random walk agrees with a set of strings") {
     CAPTURE(seed);
     std::mt19937_64 random(seed);
     KnownSeries known(1'000, seed);
+    known.begin();
     std::set<std::string> naive;
     for (int step = 0; step < 3'000; ++step) {
       // Few names, so that the array is nearly full and deletions meet long runs.

@@ -352,7 +352,9 @@ TEST_CASE("outbox: a database full of series keeps all points of those it has") 
   for (const Row& row : rows) {
     CAPTURE(row.name);
     KnownSeries known(1'000, 1);
+    known.begin();
     KnownSeries emptied(1'000, 1);
+    emptied.begin();
     Lane before(&known);
     before.server.series_max = 100;
     before.outbox.push(payload_of(series_lines("known", 90, 1)));
@@ -383,6 +385,7 @@ TEST_CASE("outbox: a database full of series keeps all points of those it has") 
 
 TEST_CASE("outbox: new series go in parts of 500, behind the known ones") {
   KnownSeries known(10'000, 1);
+  known.begin();
   Outbox outbox({}, 1, &known);
   const std::vector<std::string> old = series_lines("known", 20, 1);
   known.learn(payload_of(old).body);
@@ -414,6 +417,7 @@ TEST_CASE("outbox: new series go in parts of 500, behind the known ones") {
 
 TEST_CASE("outbox: a series that the database lost is forgotten, and its neighbours are stored") {
   KnownSeries known(1'000, 1);
+  known.begin();
   Lane lane(&known);
   lane.server.series_max = 64;
   lane.outbox.push(payload_of(series_lines("known", 64, 1)));
@@ -439,6 +443,7 @@ class Storm {
  public:
   explicit Storm(std::uint64_t seed)
       : random_(seed), known_(500, seed), live_({}, seed, &known_), replay_({}, seed + 1, &known_) {
+    known_.begin();
     server_.body_bytes_max = pick(3) == 0 ? 300 : SIZE_MAX;
     server_.series_max = pick(2) == 0 ? 80 : SIZE_MAX;
     server_.stores_rest = pick(2) == 0;
