@@ -34,8 +34,9 @@ void StoredPoints::store(const ParsedPoint& point, std::uint64_t sequence) {
 void StoredPoints::merge(ParsedPoint& held, const ParsedPoint& point) {
   bool is_changed = false;
   for (const auto& [name, value] : point.fields) {
-    const auto old = std::find_if(held.fields.begin(), held.fields.end(),
-                                  [&](const auto& field) { return field.first == name; });
+    // Not a structured binding's name: clang 14 captures none of these.
+    const auto has_name = [&key = name](const auto& field) { return field.first == key; };
+    const auto old = std::find_if(held.fields.begin(), held.fields.end(), has_name);
     if (old == held.fields.end()) {
       held.fields.emplace_back(name, value);
     } else {

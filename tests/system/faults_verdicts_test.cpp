@@ -81,9 +81,9 @@ struct Kind {
   ServerKind kind;
 };
 const Kind line_servers[] = {{"1.x", ServerKind::influx_1},
-                                 {"2.x", ServerKind::influx_2},
-                                 {"3.x", ServerKind::influx_3},
-                                 {"VictoriaMetrics", ServerKind::victoria_metrics}};
+                             {"2.x", ServerKind::influx_2},
+                             {"3.x", ServerKind::influx_3},
+                             {"VictoriaMetrics", ServerKind::victoria_metrics}};
 
 }  // namespace
 
