@@ -340,17 +340,15 @@ void Spool::write_notice(const std::string& text, const Lost& lost) {
   append({.type = RecordType::notice, .lines = lines, .window = lost.oldest}, text);
 }
 
-/// Writes a record behind the last one. On an error nothing of it counts; 0 or an errno.
+/// Writes a record behind the last one; 0 or an errno. On an error what was written of it does not
+/// count, and goes with the next record or at the end of the segment.
 int Spool::append(RecordHeader header, std::string_view payload) {
   Segment& segment = segments_.back();
   header.number = next_record_++;
   buffer_.clear();
   append_record(buffer_, header, payload, segment.random);
   const int code = write_all(writer_->get(), buffer_, segment.bytes);
-  if (code == 0)
-    segment.bytes += buffer_.size();
-  else
-    cut(writer_->get(), segment.bytes);
+  if (code == 0) segment.bytes += buffer_.size();
   is_dirty_ = true;
   return code;
 }
