@@ -140,17 +140,17 @@ void Spool::recover_file(const SegmentFile& file, Recovery& recovery) {
 /// Deals with what is called a segment and cannot be read as one.
 void Spool::put_aside(const SegmentFile& file) {
   if (file.error != 0)
-    return find(fmt::format("{} cannot be opened ({}); what it holds waits until the next start",
-                            file.name, std::strerror(file.error)));
+    return say(fmt::format("{} cannot be opened ({}); what it holds waits until the next start",
+                           file.name, std::strerror(file.error)));
   if (file.is_blank && file.bytes <= segment_header_bytes) {
     directory_.remove(file.name);
-    return find(file.name + " is empty, as a power cut leaves a new file; removed");
+    return say(file.name + " is empty, as a power cut leaves a new file; removed");
   }
   if (file.head.state == HeaderState::unknown_version)
-    return find(fmt::format("{} has version {}, this tallyd knows version {}; {}", file.name,
-                            file.head.version, spool_version, rename_to(file.name, ".unknown")));
+    return say(fmt::format("{} has version {}, this tallyd knows version {}; {}", file.name,
+                           file.head.version, spool_version, rename_to(file.name, ".unknown")));
   counts_.bytes_damaged += file.bytes;
-  find(
+  say(
       fmt::format("{} ({}) is no segment any more: how many points are lost with it is not known; "
                   "{}",
                   file.name, as_size(file.bytes), rename_to(file.name, ".damaged")));
@@ -172,11 +172,11 @@ void Spool::recover_segment(const SegmentFile& file, Recovery& recovery) {
 
   Result<Descriptor> opened = directory_.open_file(file.name, O_RDWR);
   if (!opened) opened = directory_.open_file(file.name, O_RDONLY);
-  if (!opened) return find(opened.error().message + "; what it holds waits until the next start");
+  if (!opened) return say(opened.error().message + "; what it holds waits until the next start");
   read_range(opened.value().get(), 0, file.bytes, buffer_);
   const auto say_notice = [&](const FoundRecord& record) {
     if (record.header.type == RecordType::notice)
-      find("an earlier tallyd " + std::string(record.payload));
+      say("an earlier tallyd " + std::string(record.payload));
   };
   const SegmentSurvey survey =
       survey_segment(buffer_, segment.next, segment.random, segment.last_number, say_notice);
@@ -207,7 +207,7 @@ void Spool::report_damage(const std::string& name, const SegmentSurvey& survey) 
   counts_.dropped_damaged += survey.damaged_points;
   counts_.records_damaged += survey.damaged_records;
   counts_.bytes_damaged += survey.damaged_bytes;
-  find(fmt::format(
+  say(fmt::format(
       "{}: {} of it damaged or cut short: {} lost with about {}; all others are whole", name,
       as_size(survey.damaged_bytes),
       survey.damaged_records == 1 ? "1 record" : with_commas(survey.damaged_records) + " records",
@@ -216,13 +216,13 @@ void Spool::report_damage(const std::string& name, const SegmentSurvey& survey) 
 
 void Spool::report_recovery(const Recovery& recovery) {
   if (recovery.foreign_files > 0)
-    find(
+    say(
         fmt::format("{} files of another destination ({}) are left alone; write them by hand with "
                     "`tallyd spool cat`, or remove them",
                     with_commas(recovery.foreign_files), as_size(recovery.foreign_bytes)));
   if (counts_.waiting > 0)
-    find(fmt::format("{} of {} wait ({} on disk)", points(counts_.waiting),
-                     range_in_words(*oldest(), *newest()), as_size(bytes())));
+    say(fmt::format("{} of {} wait ({} on disk)", points(counts_.waiting),
+                    range_in_words(*oldest(), *newest()), as_size(bytes())));
 }
 
 // --- Writing ---
@@ -249,6 +249,12 @@ Status Spool::put(const Payload& payload, WallTime now) {
 Status Spool::try_to_put(const Payload& payload, WallTime now) {
   const Packed packed = pack(payload.body);
   const std::uint64_t size = record_bytes(packed.bytes.size());
+  if (payload.body.size() > spool_body_bytes_max ||
+      size + segment_header_bytes > settings_.bytes_max)
+    return Error{fmt::format("spool {}: a payload of {} is larger than the spool takes "
+                             "(spool.max_bytes)",
+                             directory_.path(), as_size(payload.body.size())),
+                 EFBIG};
   if (Status failed = make_place(size, now)) return failed;
   int code = append({.type = RecordType::batch,
                      .is_gzip = packed.is_gzip,
@@ -268,12 +274,6 @@ Status Spool::try_to_put(const Payload& payload, WallTime now) {
 
 /// Sees to it that the last segment is open and has room for a record of `bytes`.
 Status Spool::make_place(std::uint64_t bytes, WallTime now) {
-  if (bytes > record_bytes(spool_body_bytes_max) ||
-      bytes + segment_header_bytes > settings_.bytes_max)
-    return Error{fmt::format("spool {}: a payload of {} is larger than the spool takes "
-                             "(spool.max_bytes)",
-                             directory_.path(), as_size(bytes)),
-                 EFBIG};
   if (writer_ && segments_.back().bytes + bytes <= segment_bytes_) return {};
   retire_writer();
   return begin_segment(bytes, now);
@@ -340,17 +340,15 @@ void Spool::write_notice(const std::string& text, const Lost& lost) {
   append({.type = RecordType::notice, .lines = lines, .window = lost.oldest}, text);
 }
 
-/// Writes a record behind the last one. On an error nothing of it counts; 0 or an errno.
+/// Writes a record behind the last one; 0 or an errno. On an error what was written of it does not
+/// count, and goes with the next record or at the end of the segment.
 int Spool::append(RecordHeader header, std::string_view payload) {
   Segment& segment = segments_.back();
   header.number = next_record_++;
   buffer_.clear();
   append_record(buffer_, header, payload, segment.random);
   const int code = write_all(writer_->get(), buffer_, segment.bytes);
-  if (code == 0)
-    segment.bytes += buffer_.size();
-  else
-    cut(writer_->get(), segment.bytes);
+  if (code == 0) segment.bytes += buffer_.size();
   is_dirty_ = true;
   return code;
 }
@@ -381,7 +379,7 @@ Spool::Lost Spool::make_room(std::uint64_t bytes) {
     lost.newest = std::max(lost.newest, more.newest);
   }
   if (lost.points > 0)
-    find(
+    say(
         fmt::format("full ({}): dropped the oldest {}, of {}; mend the database, or raise "
                     "spool.max_bytes",
                     as_size(settings_.bytes_max), points(lost.points),
@@ -398,8 +396,8 @@ void Spool::expire(WallTime now) {
   while (!segments_.empty() && is_old(segments_.front()))
     dropped += drop_front(counts_.dropped_expired).points;
   if (dropped > 0)
-    find(fmt::format("dropped {} older than {} h (spool.max_age)", points(dropped),
-                     std::chrono::duration_cast<std::chrono::hours>(settings_.age_max).count()));
+    say(fmt::format("dropped {} older than {} h (spool.max_age)", points(dropped),
+                    std::chrono::duration_cast<std::chrono::hours>(settings_.age_max).count()));
 }
 
 /// Drops the first segment but for the record that `front` gave: that one is with the caller.
@@ -524,7 +522,7 @@ int Spool::open_reader(const Segment& segment) {
     is_reader_stuck_ = false;
     return 0;
   }
-  if (!std::exchange(is_reader_stuck_, true)) find(file.error().message + "; tried again");
+  if (!std::exchange(is_reader_stuck_, true)) say(file.error().message + "; tried again");
   return file.error().code;
 }
 
@@ -542,7 +540,7 @@ void Spool::give_back() {
 void Spool::remove_front() {
   const Segment& segment = segments_.front();
   if (segment.points > 0)
-    find(fmt::format("{} is damaged: {} of it are lost", segment.name, points(segment.points)));
+    say(fmt::format("{} is damaged: {} of it are lost", segment.name, points(segment.points)));
   counts_.dropped_damaged += segment.points;
   counts_.waiting -= segment.points;
   counts_.records_waiting -= segment.records;
@@ -628,7 +626,7 @@ void Spool::end_sync(const Status& outcome) {
   is_dirty_ = false;
   retire_writer();
   if (std::exchange(has_failed_sync_, true)) return;
-  find(
+  say(
       fmt::format("the disk does not confirm what was written ({}): {} can be lost by a power "
                   "cut; a new file is begun. Look after this disk",
                   outcome->message, points(counts_.points_not_durable)));
@@ -656,7 +654,7 @@ std::optional<WallTime> Spool::newest() const {
   return found->newest;
 }
 
-void Spool::find(std::string text) {
+void Spool::say(std::string text) {
   if (findings_.size() < findings_max)
     findings_.push_back("spool " + directory_.path() + ": " + std::move(text));
 }

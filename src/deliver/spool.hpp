@@ -99,8 +99,8 @@ class Spool {
 
   /// Appends a record, into the page cache unless the policy is `always`. On an error nothing of
   /// it is left on disk and the payload is still the caller's; a later `put` tries again by itself,
-  /// in a new segment. Past `bytes_max` the oldest segment is dropped, counted and remembered.
-  /// REQUIRES: at most `spool_body_bytes_max` of body.
+  /// in a new segment. Past `bytes_max` the oldest segment is dropped, counted and remembered. A
+  /// body of more than `spool_body_bytes_max` is an error each time.
   Status put(const Payload& payload, WallTime now);
 
   /// The oldest record that is not acknowledged, read from disk (id is 0); nothing if none waits.
@@ -210,7 +210,7 @@ class Spool {
   void forget_front();
   void write_cursor(const Segment& segment);
 
-  void find(std::string text);
+  void say(std::string text);
 
   SpoolSettings settings_;
   std::uint64_t segment_bytes_;  ///< so that at least two fit

@@ -54,11 +54,11 @@ std::vector<std::string> environment_of(const Command& command) {
   const char* path = std::getenv("PATH");
   std::vector<std::string> lines = {std::string("PATH=") +
                                     (path != nullptr ? path : "/usr/bin:/bin")};
+  for (const auto& [name, value] : command.environment) lines.push_back(name + "=" + value);
   // The sanitizers' options must reach a sanitized child, or its findings would pass unseen.
   for (const char* name : {"ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS"}) {
     if (const char* value = std::getenv(name)) lines.push_back(std::string(name) + "=" + value);
   }
-  for (const auto& [name, value] : command.environment) lines.push_back(name + "=" + value);
   return lines;
 }
 

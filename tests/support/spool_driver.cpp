@@ -7,6 +7,8 @@
 //         spool of its own. Prints in how many of them it came to that.
 //     spool_driver run DIRECTORY
 //         checks what the run before left, says "ready" and goes on until it is killed.
+//     spool_driver always DIRECTORY
+//         with LD_PRELOAD=faultshim.so: what cannot be synced at once is not taken.
 //     spool_driver slow DIRECTORY
 //         with LD_PRELOAD=faultshim.so: a sync that takes seconds holds up nothing else.
 //     spool_driver hold DIRECTORY
@@ -299,6 +301,34 @@ int run_until_killed(const std::string& directory) {
   }
 }
 
+int sync_each_put(const std::string& directory) {
+  const Shim shim = find_shim();
+  SpoolSettings settings = settings_of(directory);
+  settings.sync = SpoolSyncPolicy::always;
+  auto opened = Spool::open(settings, now);
+  if (!opened) fail(opened.error().message);
+  Spool& spool = *opened.value();
+  // The file, its entry in the directory, and the file once more.
+  const std::string calls[] = {"fdatasync", "fsync", "fdatasync"};
+  std::uint64_t failures = 0;
+  for (const std::string& call : calls) {
+    shim.arm(call.c_str(), 1, EIO, 0, 0);
+    check(spool.put(payload_of(failures + 1), now).has_value(), call + " failed and nobody minded");
+    check(shim.fired() == 1, call + " was not called");
+    shim.disarm();
+    ++failures;
+    check(spool.counts().sync_failures == failures, "sync failures miscounted");
+    check(spool.empty() && spool.bytes() == 0, "what was not synced waits");
+  }
+  check(!std::filesystem::exists(directory + "/seg-0000000000000003.lp"), "an empty file is left");
+  check(!spool.put(payload_of(9), now), "cannot put");
+  opened = Error{"closed"};
+  std::vector<std::uint64_t> ids;
+  const auto looked = look_at_spool(directory, [&](const Payload& p) { ids.push_back(id_of(p)); });
+  check(looked && ids == std::vector<std::uint64_t>{9}, "other records than those taken");
+  return 0;
+}
+
 int work_beside_a_sync(const std::string& directory) {
   const Shim shim = find_shim();
   const auto opened = Spool::open(settings_of(directory), now);
@@ -344,6 +374,7 @@ int main(int argc, char** argv) {
   if (words.size() == 7 && words[0] == "faults")
     return run_faults({words.begin() + 1, words.end()});
   if (words.size() == 2 && words[0] == "run") return run_until_killed(words[1]);
+  if (words.size() == 2 && words[0] == "always") return sync_each_put(words[1]);
   if (words.size() == 2 && words[0] == "slow") return work_beside_a_sync(words[1]);
   if (words.size() == 2 && words[0] == "hold") return hold(words[1]);
   std::fprintf(stderr, "see the head of spool_driver.cpp\n");

@@ -150,7 +150,7 @@ TEST_CASE("spool_format: what is no header of this version is told apart") {
 }
 
 TEST_CASE("spool_format: a record comes back as it was written") {
-  for (const std::size_t size : {0, 1, 7, 8, 9, 4096}) {
+  for (const std::size_t size : {0U, 1U, 7U, 8U, 9U, 4096U}) {
     CAPTURE(size);
     const RecordHeader header{.length = static_cast<std::uint32_t>(size),
                               .type = RecordType::notice,

@@ -120,6 +120,18 @@ TEST_CASE("spool: a payload that does not fit at all stays with the caller, and 
   CHECK(drain(*spool) == ids(1, 3));
 }
 
+TEST_CASE("spool: a body that would be too large to unpack is not taken, small as it packs") {
+  const Scratch scratch;
+  SpoolSettings settings = small_spool(scratch);
+  settings.bytes_max = 16 << 20;
+  const auto spool = open_spool(settings);
+  Payload largest{.body = std::string(spool_body_bytes_max, 'x'), .points = 1, .window = test_now};
+  CHECK_FALSE(spool->put(largest, test_now));
+  largest.body += 'x';
+  CHECK(spool->put(largest, test_now));
+  CHECK(spool->front(test_now)->body.size() == spool_body_bytes_max);
+}
+
 TEST_CASE("spool: windows say from when to when points wait") {
   const Scratch scratch;
   const auto spool = open_spool(small_spool(scratch));
