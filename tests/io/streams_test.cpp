@@ -80,9 +80,9 @@ class Client {
 };
 
 /// Streams, and what they said. The first listener is TCP, the second Unix.
-class Server {
+class Receiving {
  public:
-  explicit Server(const Streams::Settings& settings = {}) {
+  explicit Receiving(const Streams::Settings& settings = {}) {
     std::vector<StreamSocket> sockets;
     sockets.push_back(tcp());
     auto opened = StreamSocket::open_unix(directory_.path() + "/s", {});
@@ -252,7 +252,7 @@ TEST_CASE("stream socket: a port can be taken again while old connections fade a
 }
 
 TEST_CASE("streams: lines of several clients arrive whole, with their listener and their sender") {
-  Server server;
+  Receiving server;
   Client a(server.tcp_at);
   Client b(server.unix_at);
   a.send("a:1|c\na:2|c\n");
@@ -290,7 +290,7 @@ TEST_CASE("streams: a peer on IPv6 is told as such") {
 }
 
 TEST_CASE("streams: one byte at a time, of lines and of frames, gives the same lines") {
-  Server server;
+  Receiving server;
   Client lines(server.tcp_at);
   Client frames(server.unix_at);
   const std::string by_line = "name:1|c\nother:2|ms\n";
@@ -318,7 +318,7 @@ TEST_CASE("streams: a last line without a line end counts, however the connectio
     for (const bool is_unix : {false, true}) {
       CAPTURE(row.name);
       CAPTURE(is_unix);
-      Server server;
+      Receiving server;
       Client client(is_unix ? server.unix_at : server.tcp_at);
       client.send("a:1|c\nb:2|c");
       server.drive_until_read(11);
@@ -335,17 +335,17 @@ TEST_CASE("streams: a last line without a line end counts, however the connectio
 TEST_CASE("streams: a line that was cut off is refused, a number in it may be too") {
   struct Row {
     const char* name;
-    void (*end)(Server&, Client&);
+    void (*end)(Receiving&, Client&);
   };
   constexpr Row rows[] = {
-      {"reset", [](Server&, Client& client) { client.reset(); }},
-      {"our stop", [](Server& server, Client&) { server.streams->finish(Instant::max()); }},
+      {"reset", [](Receiving&, Client& client) { client.reset(); }},
+      {"our stop", [](Receiving& server, Client&) { server.streams->finish(Instant::max()); }},
       {"our stop has no time left",
-       [](Server& server, Client&) { server.streams->finish(Instant::min()); }},
+       [](Receiving& server, Client&) { server.streams->finish(Instant::min()); }},
   };
   for (const Row& row : rows) {
     CAPTURE(row.name);
-    Server server;
+    Receiving server;
     Client client(server.tcp_at);
     client.send("a:1|c\nb:2|c|@0.2");
     server.drive_until_read(16);
@@ -357,7 +357,7 @@ TEST_CASE("streams: a line that was cut off is refused, a number in it may be to
 }
 
 TEST_CASE("streams: many busy connections have a small share of a turn each") {
-  Server server;
+  Receiving server;
   std::vector<Client> clients;
   for (int i = 0; i < 64; ++i) clients.emplace_back(server.tcp_at);
   server.drive_until_open(64);
@@ -369,7 +369,7 @@ TEST_CASE("streams: many busy connections have a small share of a turn each") {
 }
 
 TEST_CASE("streams: what arrived before a reset is read to its end, also when it is much") {
-  Server server;
+  Receiving server;
   Client client(server.tcp_at);
   server.drive_until_open(1);
   // Loopback moves bytes to the other side as they are sent, as far as there is room.
@@ -382,7 +382,7 @@ TEST_CASE("streams: what arrived before a reset is read to its end, also when it
 
 TEST_CASE("streams: a client that comes and goes without a word leaves nothing") {
   for (const bool is_unix : {false, true}) {
-    Server server;
+    Receiving server;
     { const Client client(is_unix ? server.unix_at : server.tcp_at); }
     server.drive([&] { return server.counts().accepted == 1 && server.streams->open() == 0; });
     CHECK(server.counts() == ConnectionCounts{.accepted = 1});
@@ -392,7 +392,7 @@ TEST_CASE("streams: a client that comes and goes without a word leaves nothing")
 }
 
 TEST_CASE("streams: an unfinished line counts after a silence, if it is whole as it stands") {
-  Server server({.unfinished_after = 20ms});
+  Receiving server({.unfinished_after = 20ms});
   Client whole(server.tcp_at);
   Client cut(server.tcp_at);
   whole.send("a:1|c");
@@ -412,7 +412,7 @@ TEST_CASE("streams: an unfinished line counts after a silence, if it is whole as
 }
 
 TEST_CASE("streams: a frame that is not whole is never taken for a line") {
-  Server server({.unfinished_after = 5ms});
+  Receiving server({.unfinished_after = 5ms});
   Client client(server.unix_at);
   Client other(server.tcp_at);
   client.send(frame("a:1|cc").substr(0, 9));
@@ -427,7 +427,7 @@ TEST_CASE("streams: a frame that is not whole is never taken for a line") {
 }
 
 TEST_CASE("streams: who is silent for too long is hung up on, who speaks is not") {
-  Server server({.idle_timeout = 500ms});
+  Receiving server({.idle_timeout = 500ms});
   Client silent(server.tcp_at);
   Client busy(server.tcp_at);
   silent.send("a:1|c");
@@ -450,7 +450,7 @@ TEST_CASE("streams: HTTP and TLS are hung up on, and their bodies count nothing"
   for (const std::string& hello : hellos) {
     for (const bool is_unix : {false, true}) {
       CAPTURE(hello);
-      Server server;
+      Receiving server;
       Client browser(is_unix ? server.unix_at : server.tcp_at);
       browser.send(hello.substr(0, 2));
       server.drive_until_read(2);
@@ -466,7 +466,7 @@ TEST_CASE("streams: HTTP and TLS are hung up on, and their bodies count nothing"
 }
 
 TEST_CASE("streams: a frame's length over the limit is refused and hung up on") {
-  Server server;
+  Receiving server;
   Client client(server.unix_at);
   client.send(frame("a:1|c") + "\x01\0\x01\0b:1|c\n"s);
   server.drive([&] { return client.is_hung_up(); });
@@ -476,7 +476,7 @@ TEST_CASE("streams: a frame's length over the limit is refused and hung up on") 
 }
 
 TEST_CASE("streams: a line over the limit is refused once, holds no memory, and the next counts") {
-  Server server;
+  Receiving server;
   Client client(server.tcp_at);
   const std::string part(10'000, 'x');
   for (std::size_t sent = 0; sent < 300'000; sent += part.size()) {
@@ -492,7 +492,7 @@ TEST_CASE("streams: a line over the limit is refused once, holds no memory, and 
 }
 
 TEST_CASE("streams: past the limit newcomers are hung up on, and a place that is freed is taken") {
-  Server server({.connections_max = 2});
+  Receiving server({.connections_max = 2});
   Client first(server.tcp_at);
   const Client second(server.unix_at);
   server.drive_until_open(2);
@@ -508,7 +508,7 @@ TEST_CASE("streams: past the limit newcomers are hung up on, and a place that is
 }
 
 TEST_CASE("streams: a peer that listen.allow does not name is hung up on; local ones may") {
-  Server server({.allow = {parse_network("10.0.0.0/8").value()}});
+  Receiving server({.allow = {parse_network("10.0.0.0/8").value()}});
   Client far(server.tcp_at);
   Client near(server.unix_at);
   far.send("a:1|c\n");
@@ -517,14 +517,15 @@ TEST_CASE("streams: a peer that listen.allow does not name is hung up on; local 
   server.drive_until_lines(1);
   CHECK(server.lines == Lines{"b:1|c"});
   CHECK(server.streams->take_counts()[0] == ConnectionCounts{.denied = 1});
-  Server open({.allow = {parse_network("10.0.0.0/8").value(), parse_network("127.0.0.1").value()}});
+  Receiving open(
+      {.allow = {parse_network("10.0.0.0/8").value(), parse_network("127.0.0.1").value()}});
   Client allowed(open.tcp_at);
   allowed.send("a:1|c\n");
   open.drive_until_lines(1);
 }
 
 TEST_CASE("streams: in a turn of the loop each connection is read once, at most 64 KiB") {
-  Server server;
+  Receiving server;
   Client greedy(server.tcp_at);
   Client modest(server.tcp_at);
   server.drive_until_open(2);
@@ -542,7 +543,7 @@ TEST_CASE("streams: in a turn of the loop each connection is read once, at most 
 }
 
 TEST_CASE("streams: a rush of newcomers is let in bit by bit, while those who are in are read") {
-  Server server;
+  Receiving server;
   Client early(server.unix_at);
   server.drive_until_open(1);
   std::vector<Client> rush;
@@ -556,7 +557,7 @@ TEST_CASE("streams: a rush of newcomers is let in bit by bit, while those who ar
 }
 
 TEST_CASE("streams: while no connection is open nothing wakes the loop") {
-  Server server;
+  Receiving server;
   server.loop.turn();
   CHECK(wakes_after(server.loop) == -1);
   Client client(server.tcp_at);
@@ -570,7 +571,7 @@ TEST_CASE("streams: while no connection is open nothing wakes the loop") {
 }
 
 TEST_CASE("streams: out of file descriptors they wait a second instead of turning in circles") {
-  Server server;
+  Receiving server;
   const FileLimit limit(1024);
   Client client(server.tcp_at);
   client.send("a:1|c\n");
@@ -586,7 +587,7 @@ TEST_CASE("streams: out of file descriptors they wait a second instead of turnin
 }
 
 TEST_CASE("streams: a thousand clients that send a byte at a time hold less than 8 KiB each") {
-  Server server;
+  Receiving server;
   const FileLimit limit(4096);
   constexpr std::size_t clients_count = 1000;
   constexpr std::size_t bytes_each = 100;
@@ -609,7 +610,7 @@ TEST_CASE("streams: a thousand clients that send a byte at a time hold less than
 
 TEST_CASE(
     "streams: finish reads what has arrived, also of who was not let in yet, and closes all") {
-  Server server;
+  Receiving server;
   Client known(server.tcp_at);
   Client framed(server.unix_at);
   server.drive_until_open(2);
@@ -638,7 +639,7 @@ TEST_CASE(
 }
 
 TEST_CASE("streams: finish hangs up on HTTP as ever") {
-  Server server;
+  Receiving server;
   Client browser(server.tcp_at);
   browser.send("POST / HTTP/1.1\r\n\r\na:1|c");
   server.streams->finish(Instant::max());
@@ -647,7 +648,7 @@ TEST_CASE("streams: finish hangs up on HTTP as ever") {
 }
 
 TEST_CASE("streams: destroyed while connections are open they leave the loop empty") {
-  Server server;
+  Receiving server;
   Client client(server.tcp_at);
   client.send("a:1");
   server.drive_until_read(3);
