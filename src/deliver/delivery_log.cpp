@@ -102,7 +102,7 @@ void DeliveryLog::dropped(std::uint64_t points, std::size_t bytes_max, const Wai
 }
 
 void DeliveryLog::found(const Server& server) {
-  log_.info("{} is InfluxDB {}: writing to it by the API of {}", url_, quote(server.version),
+  log_.info("{} is InfluxDB {}: its API {} is used", url_, quote(server.version),
             to_string(server.api));
 }
 

@@ -6,12 +6,16 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <sstream>
 #include <string>
 #include <vector>
 
+#include "deliver/backlog.hpp"
+#include "deliver/dead_letters.hpp"
 #include "fake_server.hpp"
 
 using namespace std::chrono_literals;
@@ -546,4 +550,266 @@ TEST_CASE("influx writer: with nothing queued it keeps no loop alive") {
   server.reset();
   loop.run();  // returns only when nothing is active
   CHECK(writer.counts().written == 1);
+}
+
+// ---- which API ----------------------------------------------------------------------------------
+
+namespace {
+
+FakeReply version(int status, const std::string& name, const std::string& body = "") {
+  return reply(status, body, "X-Influxdb-Version: " + name + "\r\n");
+}
+
+}  // namespace
+
+TEST_CASE("influx writer: the API is found out before the first write, and once") {
+  struct Row {
+    const char* name;
+    FakeReply ping;
+    FakeReply health;
+    std::string target;
+    std::size_t questions;
+  };
+  const FakeReply web_page = reply(200, "<html>", "Content-Type: text/html\r\n");
+  const std::vector<Row> rows{
+      {"1.6.7", version(204, "1.6.7~rc0"), web_page, "/write?db=metric&precision=s", 1},
+      {"2.7.1", version(204, "v2.7.1"), web_page, "/api/v2/write?org=&bucket=metric&precision=s",
+       1},
+      {"3.0.1 by the body", reply(200, R"({"version":"3.0.1"})"), web_page,
+       "/api/v3/write_lp?db=metric&precision=second&accept_partial=true", 1},
+      {"2.7.1 behind a proxy that takes headers away", reply(204),
+       reply(200, R"({"name":"influxdb","status":"pass","version":"v2.7.1"})"),
+       "/api/v2/write?org=&bucket=metric&precision=s", 2},
+      {"nobody says", web_page, web_page, "/write?db=metric&precision=s", 2},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    Rig rig([&](const FakeRequest& request) {
+      if (request.target == "/ping") return row.ping;
+      return request.target == "/health" ? row.health : reply(204);
+    });
+    rig.settings.destination.api_is_fixed = false;
+    rig.server.listen();
+    InfluxWriter& writer = rig.start();
+    writer.push(lines(2));
+    REQUIRE(rig.run_until_empty());
+    writer.push(lines(2, 2));
+    REQUIRE(rig.run_until_empty());
+    const auto& requests = rig.server.requests();
+    REQUIRE(requests.size() == row.questions + 2);
+    CHECK(requests[0].method == "GET");
+    CHECK(requests[row.questions].target == row.target);
+    CHECK(requests[row.questions + 1].target == row.target);
+    CHECK(writer.counts().written == 4);
+  }
+}
+
+TEST_CASE("influx writer: a server that becomes another version is followed, and nothing is lost") {
+  bool is_new = false;
+  Rig rig([&](const FakeRequest& request) {
+    const std::string name = is_new ? "v2.7.1" : "1.8.10";
+    if (request.target == "/ping") return version(204, name);
+    if (is_write(request)) return is_new ? version(404, name, "page not found") : reply(204);
+    return reply(204);
+  });
+  rig.settings.destination.api_is_fixed = false;
+  rig.server.listen();
+  InfluxWriter& writer = rig.start();
+  writer.push(lines(2));
+  REQUIRE(rig.run_until_empty());
+  is_new = true;
+  writer.push(lines(3));
+  REQUIRE(rig.run_until_empty());
+  CHECK(rig.server.requests().back().target == "/api/v2/write?org=&bucket=metric&precision=s");
+  CHECK(writer.counts().written == 5);
+  CHECK(rig.count_lines("is InfluxDB \"v2.7.1\": its API 2 is used") == 1);
+}
+
+TEST_CASE("influx writer: while nobody answers, the question is the attempt") {
+  Rig rig([](const FakeRequest&) { return version(204, "1.6.7"); });
+  rig.settings.destination.api_is_fixed = false;
+  InfluxWriter& writer = rig.start();
+  writer.push(lines(2));
+  REQUIRE(run_until(rig.loop, [&] { return writer.counts().attempts >= 2; }));
+  CHECK(rig.count_lines("nothing answers at") == 1);
+  rig.server.listen();
+  REQUIRE(rig.run_until_empty());
+  CHECK(writer.counts().written == 2);
+}
+
+// ---- the disk -----------------------------------------------------------------------------------
+
+namespace {
+
+constexpr tally::WallTime spool_now{std::chrono::seconds(1'700'000'000)};
+
+/// A writer with a spool in a directory of its own. A second one with the same directory is the
+/// next process.
+class SpoolRig : public Rig {
+ public:
+  explicit SpoolRig(FakeServer::Script script, std::string directory = {})
+      : Rig(std::move(script)), directory_(std::move(directory)) {
+    if (!directory_.empty()) return;
+    std::string path = (std::filesystem::temp_directory_path() / "tally-writer-XXXXXX").string();
+    REQUIRE(mkdtemp(path.data()) != nullptr);
+    directory_ = path;
+    owns_ = true;
+  }
+  ~SpoolRig() {
+    writer.reset();
+    if (owns_) std::filesystem::remove_all(directory_);
+  }
+
+  InfluxWriter& start(OutboxLimits limits = {}) {
+    auto backlog = tally::Backlog::open(
+        loop,
+        {.directory = directory_ + "/sink",
+         .fingerprint = 1,
+         .free_share_min = 0,
+         .free_bytes_min = 0},
+        [] { return spool_now; }, log);
+    REQUIRE(backlog);
+    return writer.emplace(loop, settings, limits, log, std::move(backlog).value());
+  }
+  const std::string& directory() const { return directory_; }
+
+ private:
+  std::string directory_;
+  bool owns_ = false;
+};
+
+Payload window(int number, std::uint32_t count = 3) {
+  Payload payload = lines(count, 100 * number);
+  payload.window = spool_now + std::chrono::seconds(number);
+  return payload;
+}
+
+}  // namespace
+
+TEST_CASE("influx writer: a healthy server sees nothing of the disk") {
+  SpoolRig rig([](const FakeRequest&) { return reply(204); });
+  rig.server.listen();
+  InfluxWriter& writer = rig.start();
+  for (int i = 0; i < 5; ++i) writer.push(window(i));
+  REQUIRE(rig.run_until_empty());
+  CHECK(writer.counts().spooled == 0);
+  CHECK(writer.disk_bytes() == 0);
+  CHECK(writer.counts().balances());
+}
+
+TEST_CASE("influx writer: after a failed attempt all waits on disk, and comes back oldest first") {
+  SpoolRig rig([](const FakeRequest&) { return reply(204); });
+  InfluxWriter& writer = rig.start();
+  for (int i = 0; i < 4; ++i) {
+    writer.push(window(i));
+    REQUIRE(run_until(rig.loop, [&] { return writer.counts().attempts > 0; }));
+    CHECK(writer.counts().balances());
+  }
+  CHECK(writer.counts().queued == 0);
+  CHECK(writer.counts().spooled == 12);
+  CHECK(rig.count_lines("points wait on disk (") == 1);
+  rig.server.listen();
+  REQUIRE(run_until(rig.loop, [&] { return writer.counts().written == 12; }));
+  CHECK(writer.counts().spooled == 0);
+  CHECK(writer.counts().balances());
+  REQUIRE(rig.server.requests().size() == 4);
+  for (int i = 0; i < 4; ++i)
+    CHECK(plain_body(rig.server.requests()[static_cast<std::size_t>(i)]) == window(i).body);
+}
+
+TEST_CASE("influx writer: what is flushed during a replay goes first") {
+  int asked = 0;
+  InfluxWriter* pushing = nullptr;
+  SpoolRig rig([&](const FakeRequest&) {
+    if (++asked == 2) pushing->push(window(9));
+    return reply(204);
+  });
+  rig.settings.replay_rate = 1'000;  // so that the third has to wait a while
+  InfluxWriter& writer = rig.start();
+  pushing = &writer;
+  for (int i = 0; i < 3; ++i) writer.push(window(i));
+  REQUIRE(run_until(rig.loop, [&] { return writer.counts().spooled == 9; }));
+  rig.server.listen();
+  REQUIRE(run_until(rig.loop, [&] { return writer.counts().written == 12; }));
+  std::vector<std::string> bodies;
+  for (const FakeRequest& request : rig.server.requests()) bodies.push_back(plain_body(request));
+  REQUIRE(bodies.size() == 4);
+  CHECK(bodies[3] != window(9).body);  // not behind the backlog
+}
+
+TEST_CASE("influx writer: the next process sends what the last one left, and counts it") {
+  SpoolRig last([](const FakeRequest&) { return reply(204); });
+  last.start().push(window(1));
+  last.writer->push(window(2));
+  REQUIRE(run_until(last.loop, [&] { return last.writer->counts().spooled == 6; }));
+  last.writer.reset();  // as kill -9 would: nothing is said or written
+
+  SpoolRig next([](const FakeRequest&) { return reply(204); }, last.directory());
+  next.server.listen();
+  InfluxWriter& writer = next.start();
+  CHECK(writer.counts().recovered == 6);
+  CHECK(writer.counts().balances());
+  REQUIRE(run_until(next.loop, [&] { return writer.counts().written == 6; }));
+  CHECK(writer.counts().spooled == 0);
+  CHECK(writer.counts().balances());
+  CHECK(plain_body(next.server.requests()[0]) == window(1).body);
+}
+
+TEST_CASE("influx writer: at the end what is not written stays on disk and is not lost") {
+  for (const bool listens : {true, false}) {
+    CAPTURE(listens);
+    SpoolRig rig([](const FakeRequest&) { return mute(); });
+    if (listens) rig.server.listen();
+    InfluxWriter& writer = rig.start();
+    writer.push(window(1));
+    writer.push(window(2));
+    bool done = false;
+    writer.drain(100ms, [&] { done = true; });
+    REQUIRE(run_until(rig.loop, [&] { return done; }));
+    CHECK(writer.counts().spooled == 6);
+    CHECK(writer.counts().dropped() == 0);
+    CHECK(writer.counts().balances());
+    CHECK(rig.count_lines("info 6 points for " + rig.server.url() + " stay on disk") == 1);
+  }
+}
+
+TEST_CASE(
+    "influx writer: a line that the server names is a dead letter on disk, the rest is stored") {
+  int asked = 0;
+  SpoolRig rig([&](const FakeRequest&) {
+    return ++asked > 1 ? reply(204)
+                       : error(400,
+                               "partial write: unable to parse 'hits.count count=101 "
+                               "1700000000': no reason dropped=0");
+  });
+  rig.server.listen();
+  InfluxWriter& writer = rig.start();
+  writer.push(window(1));
+  REQUIRE(rig.run_until_empty());
+  CHECK(writer.counts().written == 2);
+  CHECK(writer.counts().dead == 1);
+  CHECK(writer.counts().dropped() == 0);
+  CHECK(writer.counts().balances());
+  const auto letters = tally::read_dead_letters(rig.directory() + "/sink");
+  REQUIRE(letters);
+  REQUIRE(letters.value().size() == 1);
+  CHECK(letters.value()[0].line == "hits.count count=101 1700000000");
+}
+
+TEST_CASE("influx writer: a line that makes the server fail is found, in memory and from disk") {
+  const auto panics = [](const FakeRequest& request) {
+    if (request.target == "/ping") return version(204, "1.6.7");
+    return plain_body(request).find("count=105") == std::string::npos
+               ? reply(204)
+               : reply(500, "Internal Server Error\n", "X-Influxdb-Version: 1.6.7\r\n");
+  };
+  SpoolRig rig(panics);
+  rig.server.listen();
+  InfluxWriter& writer = rig.start();
+  writer.push(window(1, 64));
+  REQUIRE(run_until(
+      rig.loop, [&] { return writer.counts().dead == 1; }, 60s));
+  REQUIRE(run_until(rig.loop, [&] { return writer.counts().written == 63; }));
+  CHECK(writer.counts().spooled == 0);
+  CHECK(writer.counts().balances());
 }
