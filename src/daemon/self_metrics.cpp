@@ -132,7 +132,7 @@ void add_delivery(const DeliveryCounts& before, const DeliveryCounts& now, Deliv
   writer.counter("tallyd.points", {"state", "written"}, before.written, now.written);
   writer.counter("tallyd.points", {"state", "dropped"}, before.dropped(), now.dropped());
   writer.counter_if_moved("tallyd.points", {"state", "recovered"}, before.recovered, now.recovered);
-  writer.counter_if_moved("tallyd.points", {"state", "dead"}, before.dead, now.dead);
+  writer.counter_if_moved("tallyd.points", {"state", "dead_lettered"}, before.dead, now.dead);
   const auto dropped = [&](std::string_view reason, std::uint64_t DeliveryCounts::*count) {
     writer.counter_if_moved("tallyd.points_dropped", {"reason", reason}, before.*count, now.*count);
   };

@@ -91,7 +91,7 @@ TEST_CASE("self metrics: of several destinations each has its name, of one none"
   CHECK(values.at("tallyd.points{destination=near}{state=written}") == 9);
   CHECK(values.at("tallyd.points{destination=far}{state=written}") == 0);
   CHECK(values.at("tallyd.points{destination=far}{state=recovered}") == 3);
-  CHECK(values.at("tallyd.points{destination=far}{state=dead}") == 2);
+  CHECK(values.at("tallyd.points{destination=far}{state=dead_lettered}") == 2);
   CHECK(values.at("tallyd.points_spooled{destination=far}") == 5);
   CHECK(values.at("tallyd.spool_bytes{destination=far}") == 4096);
   CHECK(values.at("tallyd.outbox_bytes{destination=near}") == 1);
