@@ -7,8 +7,8 @@
 #include <cerrno>
 #include <utility>
 
-#include "posix/descriptor.hpp"
 #include "framing.hpp"
+#include "posix/descriptor.hpp"
 #include "socket_address.hpp"
 #include "tally/time.hpp"
 

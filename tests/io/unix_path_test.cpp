@@ -23,8 +23,8 @@
 #include <thread>
 #include <vector>
 
-#include "process.hpp"
 #include "posix/descriptor.hpp"
+#include "process.hpp"
 #include "receive/stream_socket.hpp"
 
 using namespace tally;
