@@ -89,8 +89,9 @@ TEST_CASE(
   Badflux server;
   server.listen();
   server.next(dripped(serve(), 50ms), 2);  // stored, and 3 s until the answer is whole
-  Tallyd tallyd(
-      {.influxdb_url = server.url(), .interval = "200ms", .sets = {"influxdb.timeout=1s"}});
+  Tallyd tallyd({.influxdb_url = server.url(),
+                 .interval = "200ms",
+                 .sets = {"influxdb.timeout=1s", "influxdb.api=1"}});
   Load load(tallyd.port());
   CHECK(load.run_until([&] { return writes(server).size() >= 4; }));
   const auto requests = writes(server);

@@ -75,7 +75,7 @@ TEST_CASE(
     const char* cure;
   };
   const Server servers[] = {
-      {"0.8", "InfluxDB v0.8.8 (git: afde71e) (leveldb: 1.15)", "upgrade the server to 1.x"},
+      {"0.8", "InfluxDB v0.8.8 (git: afde71e) (leveldb: 1.15)", "set influxdb.api = \"0.8\""},
       {"1.6 behind a path", "1.6.7~rc0", "without a path"},
   };
   for (const Server& server : servers) {
@@ -83,7 +83,7 @@ TEST_CASE(
     const std::string headers = "Content-Type: text/plain; charset=utf-8\r\nX-Influxdb-Version: " +
                                 std::string(server.version) + "\r\n";
     Impostor other(reply(404, "404 page not found\n", headers));
-    Tallyd tallyd({.influxdb_url = other.url()});
+    Tallyd tallyd({.influxdb_url = other.url(), .sets = {"influxdb.api=1"}});
     REQUIRE(other.serve_until_logged(tallyd, "404 page not found"));
     const std::string line = line_with(tallyd.log(), "404 page not found");
     CHECK_MESSAGE(line.find(server.version) != std::string::npos, line);
