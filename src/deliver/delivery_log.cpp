@@ -127,9 +127,4 @@ void DeliveryLog::ended(std::uint64_t lost, const Waiting& waiting) {
   }
 }
 
-std::optional<std::chrono::milliseconds> DeliveryLog::outage(Instant now) const {
-  if (!outage_) return std::nullopt;
-  return std::chrono::duration_cast<std::chrono::milliseconds>(now - outage_->began);
-}
-
 }  // namespace tally

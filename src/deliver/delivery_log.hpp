@@ -76,9 +76,6 @@ class DeliveryLog {
   /// The end: `lost` are gone, `waiting` stay on disk.
   void ended(std::uint64_t lost, const Waiting& waiting);
 
-  /// How long the database has been away; nothing if it is there.
-  std::optional<std::chrono::milliseconds> outage(Instant now) const;
-
  private:
   void lost(const Kind& kind, const Verdict& verdict, Instant now);
   void recovered(const Waiting& waiting, Instant now);

@@ -178,6 +178,7 @@ std::optional<Instant> InfluxWriter::due(const Lane& lane) const {
   std::optional<Instant> at = lane.outbox.due();
   if (!at || drained_) return at;
   if (is_down_) at = std::max(*at, not_before_);
+  if (lane.outbox.suspects_a_line()) at = std::max(*at, no_question_before_);
   return is_replay ? std::max(*at, no_replay_before_) : at;
 }
 
@@ -199,8 +200,7 @@ void InfluxWriter::arm() {
   timer_.start(drained_ ? std::min(pause, drain_pause) : pause);
 }
 
-// ---- a write and its answer
-// ----------------------------------------------------------------------
+// ---- a write and its answer --------------------------------------------------------------------
 
 void InfluxWriter::send(Lane& lane) {
   if (!is_api_known_) return find_api(lane, 0);
@@ -251,7 +251,8 @@ void InfluxWriter::after_settling(Lane& lane, const Verdict& verdict, std::size_
     backlog_->ack();
     points_replayed_ = 0;
   }
-  if (verdict.action == Action::written) {
+  // Nobody is newer than what always goes by the disk, so it has not to give way.
+  if (verdict.action == Action::written && !settings_.spools_always) {
     const auto pause = std::chrono::seconds(1) * static_cast<double>(bytes) /
                        static_cast<double>(settings_.replay_rate);
     no_replay_before_ = now() + std::chrono::duration_cast<milliseconds>(pause);
@@ -259,23 +260,22 @@ void InfluxWriter::after_settling(Lane& lane, const Verdict& verdict, std::size_
 }
 
 void InfluxWriter::begin_outage(const Lane& lane) {
-  is_down_ = true;
+  if (!std::exchange(is_down_, true)) down_since_ = now();
   not_before_ = lane.outbox.due().value_or(now());
   move_to_disk();
 }
 
 void InfluxWriter::end_outage() {
+  has_switched_ = false;
   if (!std::exchange(is_down_, false)) return;
-  const auto lasted = log_.outage(now());
   live_.outbox.hurry();
   // After a long one a whole fleet has a backlog: not all shall send it in the same second.
-  if (lasted && *lasted > outage_long)
+  if (now() - down_since_ > outage_long)
     no_replay_before_ =
         now() + settings_.jitter_max * static_cast<int>(random_number() % 1000) / 1000;
 }
 
-// ---- questions beside the writes
-// -----------------------------------------------------------------
+// ---- questions beside the writes ---------------------------------------------------------------
 
 void InfluxWriter::ask(std::string_view path, Http::Done done) {
   is_asking_ = true;
@@ -308,10 +308,15 @@ void InfluxWriter::doubt_api(const Response& response) {
     is_api_known_ = false;
   } else if (server->api != destination_.api) {
     use(*server);
-    not_before_ = now();
-    live_.outbox.hurry();
-    replay_.outbox.hurry();
+    // Once: behind one address there may be two that send us from one to the other.
+    if (!std::exchange(has_switched_, true)) hurry();
   }
+}
+
+void InfluxWriter::hurry() {
+  not_before_ = now();
+  live_.outbox.hurry();
+  replay_.outbox.hurry();
 }
 
 void InfluxWriter::use(const Server& server) {
@@ -319,15 +324,16 @@ void InfluxWriter::use(const Server& server) {
   log_.found(server);
 }
 
-// A server that stores nothing of a payload, but answers: one of its lines may be the cause.
+// A server that stores nothing of a payload, but answers other questions: one of its lines may be
+// the cause. Not all that take points know /ping.
 void InfluxWriter::ask_if_alive(Lane& lane) {
   ask("/ping", [this, &lane](const Response& response) {
-    const bool is_alive = response.transport_error.empty() && response.status / 100 == 2;
+    const bool is_alive = response.transport_error.empty() && response.status < 500;
     if (is_alive) {
       const bool others = live_.outbox.counts().written > written_before_replay_;
       lane.outbox.halve_front(&lane == &replay_ && others);
     } else {
-      not_before_ = now() + ask_pause;
+      no_question_before_ = now() + ask_pause;
     }
     pump();
   });
@@ -340,9 +346,7 @@ void InfluxWriter::reload_credentials() {
   if (has_none || is_same(changed, credentials_)) return;
   credentials_ = std::move(changed);
   log_.credentials_changed(credentials_.username);
-  not_before_ = now();
-  live_.outbox.hurry();
-  replay_.outbox.hurry();
+  hurry();
 }
 
 void InfluxWriter::create_database() {
@@ -365,21 +369,17 @@ void InfluxWriter::on_created(const Response& response) {
   has_created_ = verdict.action == Action::written;
   if (has_created_) {
     log_.created(destination_.database);
-    not_before_ = now();
-    live_.outbox.hurry();
-    replay_.outbox.hurry();
-    return;
+    return hurry();
   }
   log_.failed({.topic = LogThrottle::Kind::Topic::create, .status = response.status}, verdict,
               waiting(), now());
-  is_down_ = true;
+  if (!std::exchange(is_down_, true)) down_since_ = now();
   not_before_ = std::max(live_.outbox.due().value_or(now()), replay_.outbox.due().value_or(now()));
   move_to_disk();
   if (response.status == 401) reload_credentials();
 }
 
-// ---- the end
-// -------------------------------------------------------------------------------------
+// ---- the end -----------------------------------------------------------------------------------
 
 void InfluxWriter::drain(milliseconds at_most, std::function<void()> done) {
   drained_ = std::move(done);

@@ -102,6 +102,7 @@ class InfluxWriter : public Output {
   void find_api(Lane& lane, std::size_t probe);
   void doubt_api(const Response& response);
   void use(const Server& server);
+  void hurry();
   void ask_if_alive(Lane& lane);
   void reload_credentials();
   void create_database();
@@ -122,10 +123,13 @@ class InfluxWriter : public Output {
   uv::Timer drain_timer_;
 
   bool is_api_known_;
-  bool is_asking_ = false;    ///< something else than a write; nothing is sent meanwhile
-  bool has_created_ = false;  ///< the database, and no other answer came since
-  bool is_down_ = false;      ///< the last attempt failed
-  Instant not_before_{};      ///< no attempt while down
+  bool is_asking_ = false;     ///< something else than a write; nothing is sent meanwhile
+  bool has_created_ = false;   ///< the database, and no other answer came since
+  bool has_switched_ = false;  ///< the API, and nothing was written since
+  bool is_down_ = false;       ///< the last attempt failed
+  Instant down_since_{};
+  Instant not_before_{};          ///< no attempt while down
+  Instant no_question_before_{};  ///< whether the server is alive
   Instant no_replay_before_{};
   std::uint64_t pushed_ = 0;
   std::uint64_t points_replayed_ = 0;        ///< of the record in the replay lane
