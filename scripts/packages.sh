@@ -12,7 +12,9 @@ build_packages=(
   libspdlog-dev libtomlplusplus-dev libuv1-dev libxxhash-dev
 )
 run_packages=(curl)
-test_packages=(clang-14 libclang-rt-14-dev curl doctest-dev influxdb python3 valgrind zlib1g-dev)
+test_packages=(
+  clang-14 libclang-rt-14-dev curl doctest-dev influxdb openssl python3 valgrind zlib1g-dev
+)
 peer_packages=(collectd-core netdata-core)  # daemons that scripts/bench --peers measures
 client_packages=(  # real clients; one that cannot be had is skipped
   golang-gopkg-alexcesaro-statsd.v1-dev libnet-statsd-perl netcat-openbsd python3-aiodogstatsd
