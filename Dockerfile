@@ -33,7 +33,9 @@ COPY --from=build /out/etc/tallyd/tallyd.toml /etc/tallyd/tallyd.toml
 ENV TALLYD_LISTEN_UDP='["*:8125"]'
 EXPOSE 8125/udp
 
-# By number, so that Kubernetes can see that it is not root. Nothing in the image belongs to it.
+# Where a volume may be put for TALLYD_SPOOL_DIRECTORY: a new one gets this owner.
+RUN install -d -m 0700 -o 65532 -g 65532 /var/lib/tallyd
+# By number, so that Kubernetes can see that it is not root. Nothing else in the image belongs to it.
 USER 65532:65532
 
 # Healthy means that every configured address is bound. A database that is down is no reason to
