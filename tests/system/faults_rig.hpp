@@ -62,7 +62,7 @@ struct Life {
   std::int64_t begin_ns = std::numeric_limits<std::int64_t>::min();
   std::int64_t end_ns = std::numeric_limits<std::int64_t>::max();
   std::string destination = {};  ///< the tag's value; "" where there is only one
-  bool is_whole = true;          ///< else windows at its beginning were dropped
+  bool is_whole = true;          ///< else windows of it were dropped
 };
 
 /// CHECKs the balance of points at every window of a life: flushed + recovered = written + dead +
