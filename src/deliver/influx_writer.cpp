@@ -19,7 +19,6 @@ using std::chrono::milliseconds;
 constexpr milliseconds drain_pause{
     200};  // between attempts while draining, in place of the back-off
 constexpr milliseconds ask_pause{5'000};  // until a server that is not even alive is asked again
-constexpr milliseconds outage_long{600'000};
 
 std::uint64_t random_number() {
   std::uint64_t number = 0;
@@ -136,11 +135,9 @@ DeliveryLog::Waiting InfluxWriter::waiting() const {
 
 void InfluxWriter::move_to_disk() {
   if (!backlog_) return;
-  while (std::optional<Payload> oldest = live_.outbox.take_oldest()) {
-    if (backlog_->put(*oldest)) continue;
-    live_.outbox.push(std::move(*oldest));
-    return;
-  }
+  for (const Payload* oldest = live_.outbox.oldest(); oldest != nullptr && backlog_->put(*oldest);
+       oldest = live_.outbox.oldest())
+    live_.outbox.take_oldest();
 }
 
 void InfluxWriter::feed_replay() {
@@ -229,15 +226,16 @@ void InfluxWriter::on_answer(Lane& lane, const Response& response) {
 
 void InfluxWriter::settle(Lane& lane, Verdict verdict, const Response& response) {
   const DeliveryLog::Waiting before = waiting();
+  const std::optional<milliseconds> outage = log_.outage(now());
   const std::size_t bytes = lane.sent->body.size();
   if (verdict.action == Action::known_alone) known_.begin();
   lane.outbox.settle(lane.sent->id, verdict, now());
   lane.sent = nullptr;
   bury(lane);
-  if (verdict.action == Action::keep) begin_outage(lane);
+  if (verdict.action == Action::keep) fail(lane, verdict);
   log_.settled(kind_of(LogThrottle::Kind::Topic::write, response, verdict), verdict,
                verdict.action == Action::keep ? waiting() : before, now());
-  if (verdict.action == Action::written) end_outage();
+  if (verdict.action == Action::written) end_outage(outage.value_or(milliseconds{0}));
   after_settling(lane, verdict, bytes);
   if (verdict.api_in_doubt) doubt_api(response);
   if (response.status == 401) reload_credentials();
@@ -254,7 +252,18 @@ void InfluxWriter::after_settling(Lane& lane, const Verdict& verdict, std::size_
   if (verdict.action == Action::written) {
     const auto pause = std::chrono::seconds(1) * static_cast<double>(bytes) /
                        static_cast<double>(settings_.replay_rate);
-    no_replay_before_ = now() + std::chrono::duration_cast<milliseconds>(pause);
+    no_replay_before_ =
+        std::max(no_replay_before_, now() + std::chrono::duration_cast<milliseconds>(pause));
+  }
+}
+
+// A line on disk that the server fails at is no outage: what is flushed now may well be taken, and
+// whether it is tells the line from the server.
+void InfluxWriter::fail(const Lane& lane, const Verdict& verdict) {
+  if (&lane == &replay_ && verdict.may_be_a_line) {
+    is_down_ = false;
+  } else {
+    begin_outage(lane);
   }
 }
 
@@ -264,14 +273,13 @@ void InfluxWriter::begin_outage(const Lane& lane) {
   move_to_disk();
 }
 
-void InfluxWriter::end_outage() {
+void InfluxWriter::end_outage(milliseconds lasted) {
   if (!std::exchange(is_down_, false)) return;
-  const auto lasted = log_.outage(now());
   live_.outbox.hurry();
   // After a long one a whole fleet has a backlog: not all shall send it in the same second.
-  if (lasted && *lasted > outage_long)
+  if (lasted > settings_.jitter_after)
     no_replay_before_ =
-        now() + settings_.jitter_max * static_cast<int>(random_number() % 1000) / 1000;
+        now() + settings_.jitter_max * static_cast<int>(1 + random_number() % 1000) / 1000;
 }
 
 // ---- questions beside the writes
@@ -327,7 +335,9 @@ void InfluxWriter::ask_if_alive(Lane& lane) {
       const bool others = live_.outbox.counts().written > written_before_replay_;
       lane.outbox.halve_front(&lane == &replay_ && others);
     } else {
+      is_down_ = true;
       not_before_ = now() + ask_pause;
+      move_to_disk();
     }
     pump();
   });

@@ -43,7 +43,8 @@ struct InfluxSettings {
   bool spools_always = false;            ///< not only when the destination fails
   std::uint64_t series_max = 1'000'000;  ///< of a database that is full and knows them
   std::uint64_t replay_rate = 4 << 20;   ///< bytes/s of line protocol from the spool, at most
-  std::chrono::milliseconds jitter_max{30'000};  ///< before a replay, after a long outage
+  std::chrono::milliseconds jitter_max{30'000};     ///< before a replay, after a long outage
+  std::chrono::milliseconds jitter_after{600'000};  ///< which outage is a long one
 };
 
 /// Writes payloads until the database has them or will never have them. The oldest goes first, but
@@ -92,8 +93,9 @@ class InfluxWriter : public Output {
   void settle(Lane& lane, Verdict verdict, const Response& response);
   void after_settling(Lane& lane, const Verdict& verdict, std::size_t bytes);
   void bury(Lane& lane);
+  void fail(const Lane& lane, const Verdict& verdict);
   void begin_outage(const Lane& lane);
-  void end_outage();
+  void end_outage(std::chrono::milliseconds lasted);
   void move_to_disk();
   bool is_drained() const;
   void end_drain();
