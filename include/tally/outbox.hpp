@@ -110,7 +110,10 @@ class Outbox {
   /// unless `suspects_a_line`.
   void halve_front(bool others_are_written = false);
 
-  /// Takes out the oldest payload that is not in flight, to be kept elsewhere: counted as moved.
+  /// The oldest payload that is not in flight, or null. Valid until the next call of another.
+  const Payload* oldest() const;
+
+  /// Takes it out, to be kept elsewhere: counted as moved.
   std::optional<Payload> take_oldest();
 
   /// The lines that died since the last call, oldest first.

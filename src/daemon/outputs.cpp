@@ -2,7 +2,10 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <filesystem>
+#include <system_error>
 #include <tuple>
 #include <utility>
 
@@ -68,6 +71,39 @@ Result<InfluxSettings> influx_settings(const Config& config, const Config::Influ
   return settings;
 }
 
+bool has_segments(const std::string& directory) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, error))
+    if (entry.path().extension() == ".lp") return true;
+  return false;
+}
+
+// Of where points go: https or a slash at the end make no other place.
+std::uint64_t fingerprint_of(const Config::Influxdb& to) {
+  std::string_view url = to.url;
+  url.remove_prefix(std::min(url.find("://") + 3, url.size()));
+  while (url.ends_with('/')) url.remove_suffix(1);
+  const std::string policy =
+      to.org.empty() ? to.retention_policy : to.retention_policy + '\0' + to.org;
+  return spool_fingerprint(url, to.database, policy);
+}
+
+// Spools of destinations that the config does not name any more: nobody sends what is in them.
+void warn_of_strangers(const std::string& root, const std::vector<SpoolSettings>& own,
+                       spdlog::logger& log) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(root, error)) {
+    const std::string path = entry.path();
+    const bool is_own =
+        std::ranges::any_of(own, [&](const SpoolSettings& each) { return each.directory == path; });
+    if (is_own || !has_segments(path)) continue;
+    log.warn(
+        "{} holds points of a destination that the configuration does not name any more: they are "
+        "left there; send them with: tallyd spool cat, or name the destination again",
+        quote(path));
+  }
+}
+
 SpoolSyncPolicy policy_of(Config::Spool::Sync sync) {
   switch (sync) {
     case Config::Spool::Sync::interval:
@@ -86,7 +122,7 @@ std::vector<SpoolSettings> spools_of(const Config& config, const std::string& ro
   std::vector<SpoolSettings> spools;
   if (root.empty() || config.influxdb.front().url.empty()) return spools;
   for (const Config::Influxdb& to : config.influxdb) {
-    const std::uint64_t fingerprint = spool_fingerprint(to.url, to.database, to.retention_policy);
+    const std::uint64_t fingerprint = fingerprint_of(to);
     spools.push_back(
         {.directory = spool_directory_of(root, destination_name(to), fingerprint),
          .fingerprint = fingerprint,
@@ -108,7 +144,9 @@ Status Outputs::open(const Config& config) {
               duration_to_string(config.flush.interval));
     return std::nullopt;
   }
-  const std::vector<SpoolSettings> spools = spools_of(config, spool_root(config));
+  const std::string root = spool_root(config);
+  const std::vector<SpoolSettings> spools = spools_of(config, root);
+  if (!root.empty()) warn_of_strangers(root, spools, log_);
   for (std::size_t i = 0; i < config.influxdb.size(); ++i) {
     if (Status error = open_influxdb(config, i, spools.empty() ? nullptr : &spools[i]))
       return error;

@@ -100,16 +100,16 @@ Precision precision_of(std::string_view line) {
   return digits >= 12 ? Precision::milliseconds : Precision::seconds;
 }
 
-/// Letters of one window and one precision that stand together become one payload.
-std::vector<Payload> payloads_of(const std::vector<DeadLetter>& letters) {
+/// Letters of one precision that stand together become one payload. Its window is now, which counts
+/// for their age in the spool only: the lines have stamps of their own.
+std::vector<Payload> payloads_of(const std::vector<DeadLetter>& letters, WallTime now) {
   std::vector<Payload> payloads;
   for (const DeadLetter& letter : letters) {
     const Precision precision = precision_of(letter.line);
-    const bool goes_on = !payloads.empty() && payloads.back().window == letter.window &&
-                         payloads.back().precision == precision &&
+    const bool goes_on = !payloads.empty() && payloads.back().precision == precision &&
                          payloads.back().points < retry_lines_max &&
                          payloads.back().body.size() < retry_bytes_max;
-    if (!goes_on) payloads.push_back({.precision = precision, .window = letter.window});
+    if (!goes_on) payloads.push_back({.precision = precision, .window = now});
     payloads.back().body += letter.line + "\n";
     ++payloads.back().points;
   }
@@ -124,7 +124,7 @@ Status retry_dead(const SpoolSettings& sink, WallTime now, std::ostream& out) {
   settings.sync = SpoolSyncPolicy::always;  // before the letters are deleted
   const auto spool = Spool::open(std::move(settings), now);
   if (!spool) return spool.error();
-  for (const Payload& payload : payloads_of(letters.value())) {
+  for (const Payload& payload : payloads_of(letters.value(), now)) {
     if (Status failed = spool.value()->put(payload, now)) return failed;
   }
   if (Status failed = remove_dead_letters(sink.directory)) return failed;

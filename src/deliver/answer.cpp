@@ -27,13 +27,18 @@ std::string error_of(const Response& response, const Json& json) {
 /// Some servers and proxies quote the url that they were asked for, and that of 0.8 has user and
 /// password in it: what is behind the path is left out, also if it is encoded once more.
 std::string without_query(std::string_view foreign) {
-  constexpr std::string_view path_end = "series";
+  constexpr std::string_view marks[] = {"series?", "series%", "/db?", "/db%"};
   constexpr std::string_view stops = " \t\r\n\"'<>";
   std::string out;
   while (true) {
-    const std::size_t mark = std::min(foreign.find("series?"), foreign.find("series%"));
+    std::size_t mark = std::string_view::npos, path_end = 0;
+    for (const std::string_view one : marks) {
+      if (foreign.find(one) >= mark) continue;
+      mark = foreign.find(one);
+      path_end = mark + one.size() - 1;
+    }
     if (mark == std::string_view::npos) break;
-    out += foreign.substr(0, mark + path_end.size());
+    out += foreign.substr(0, path_end);
     out += "?..";
     foreign.remove_prefix(mark);
     foreign.remove_prefix(std::min(foreign.find_first_of(stops), foreign.size()));

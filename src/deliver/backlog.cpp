@@ -2,7 +2,6 @@
 
 #include <spdlog/logger.h>
 
-#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -70,8 +69,13 @@ void Backlog::ack() {
 
 std::uint64_t Backlog::bury(const std::vector<DeadLetter>& letters) {
   if (!dead_) return letters.size();
-  return static_cast<std::uint64_t>(std::ranges::count_if(
-      letters, [this](const DeadLetter& letter) { return dead_->add(letter).has_value(); }));
+  std::uint64_t failures = 0;
+  for (const DeadLetter& letter : letters) {
+    const Status error = dead_->add(letter);
+    if (error && failures++ == 0)
+      log_.error("{}; the line is counted as refused, but not kept", error->message);
+  }
+  return failures;
 }
 
 void Backlog::sync() {

@@ -19,7 +19,6 @@ using std::chrono::milliseconds;
 constexpr milliseconds drain_pause{
     200};  // between attempts while draining, in place of the back-off
 constexpr milliseconds ask_pause{5'000};  // until a server that is not even alive is asked again
-constexpr milliseconds outage_long{600'000};
 
 std::uint64_t random_number() {
   std::uint64_t number = 0;
@@ -100,13 +99,19 @@ Instant InfluxWriter::now() const {
 
 void InfluxWriter::push(Payload payload) {
   pushed_ += payload.points;
-  const bool to_disk = backlog_ && (settings_.spools_always || is_down_ ||
-                                    live_.outbox.bytes() > limits_.bytes_max / 2);
-  if (!to_disk || !backlog_->put(payload)) {
+  if (!goes_to_disk() || !backlog_->put(payload)) {
     const std::uint64_t dropped = live_.outbox.push(std::move(payload));
     if (dropped > 0) log_.dropped(dropped, limits_.bytes_max, waiting(), now());
   }
   pump();
+}
+
+bool InfluxWriter::goes_to_disk() const {
+  if (!backlog_) return false;
+  if (settings_.spools_always || live_.outbox.bytes() > limits_.bytes_max / 2) return true;
+  // While the destination is away the newest points find out, when the back-off lets them.
+  const bool may_try = live_.outbox.empty() && replay_.sent == nullptr && now() >= not_before_;
+  return is_down_ && !may_try;
 }
 
 DeliveryCounts InfluxWriter::counts() const {
@@ -136,11 +141,9 @@ DeliveryLog::Waiting InfluxWriter::waiting() const {
 
 void InfluxWriter::move_to_disk() {
   if (!backlog_) return;
-  while (std::optional<Payload> oldest = live_.outbox.take_oldest()) {
-    if (backlog_->put(*oldest)) continue;
-    live_.outbox.push(std::move(*oldest));
-    return;
-  }
+  for (const Payload* oldest = live_.outbox.oldest(); oldest != nullptr && backlog_->put(*oldest);
+       oldest = live_.outbox.oldest())
+    live_.outbox.take_oldest();
 }
 
 void InfluxWriter::feed_replay() {
@@ -185,7 +188,7 @@ std::optional<Instant> InfluxWriter::due(const Lane& lane) const {
 void InfluxWriter::attempt(Lane& lane) {
   const std::optional<Instant> at = due(lane);
   if (!at || *at > now()) return;
-  if (lane.outbox.suspects_a_line()) return ask_if_alive(lane);
+  if (lane.outbox.suspects_a_line() && !drained_) return ask_if_alive(lane);
   lane.sent = lane.outbox.start(now());
   if (lane.sent != nullptr) send(lane);
 }
@@ -234,7 +237,7 @@ void InfluxWriter::settle(Lane& lane, Verdict verdict, const Response& response)
   lane.outbox.settle(lane.sent->id, verdict, now());
   lane.sent = nullptr;
   bury(lane);
-  if (verdict.action == Action::keep) begin_outage(lane);
+  if (verdict.action == Action::keep) fail(lane, verdict);
   log_.settled(kind_of(LogThrottle::Kind::Topic::write, response, verdict), verdict,
                verdict.action == Action::keep ? waiting() : before, now());
   if (verdict.action == Action::written) end_outage();
@@ -255,8 +258,18 @@ void InfluxWriter::after_settling(Lane& lane, const Verdict& verdict, std::size_
   if (verdict.action == Action::written && !settings_.spools_always) {
     const auto pause = std::chrono::seconds(1) * static_cast<double>(bytes) /
                        static_cast<double>(settings_.replay_rate);
-    no_replay_before_ = now() + std::chrono::duration_cast<milliseconds>(pause);
+    no_replay_before_ =
+        std::max(no_replay_before_, now() + std::chrono::duration_cast<milliseconds>(pause));
   }
+}
+
+// What comes from disk may fail for reasons of its own (a line, an old shard, its size): only what
+// is flushed now tells whether the destination is away. Where a line may be the cause the server
+// has answered, and what it makes of other lines tells these from that one.
+void InfluxWriter::fail(const Lane& lane, const Verdict& verdict) {
+  if (&lane == &live_) return begin_outage(lane);
+  if (verdict.may_be_a_line) is_down_ = false;
+  if (is_down_) not_before_ = lane.outbox.due().value_or(now());
 }
 
 void InfluxWriter::begin_outage(const Lane& lane) {
@@ -270,9 +283,9 @@ void InfluxWriter::end_outage() {
   if (!std::exchange(is_down_, false)) return;
   live_.outbox.hurry();
   // After a long one a whole fleet has a backlog: not all shall send it in the same second.
-  if (now() - down_since_ > outage_long)
+  if (now() - down_since_ > settings_.jitter_after)
     no_replay_before_ =
-        now() + settings_.jitter_max * static_cast<int>(random_number() % 1000) / 1000;
+        now() + settings_.jitter_max * static_cast<int>(1 + random_number() % 1000) / 1000;
 }
 
 // ---- questions beside the writes ---------------------------------------------------------------

@@ -6,9 +6,9 @@
 //       +-----> spool (disk) --> replay (Outbox, one -+
 //                                record at a time)
 //
-// A healthy destination uses the live lane only. After a failed attempt everything goes to disk,
-// and comes back from there, oldest first, once the destination answers again; what is flushed then
-// goes first.
+// A healthy destination uses the live lane only. After a failed attempt of that lane everything
+// goes to disk, but for the newest payload whenever the back-off allows an attempt. What is on disk
+// comes back oldest first and beside the live lane; its failures are its own.
 
 #include <chrono>
 #include <cstdint>
@@ -43,7 +43,8 @@ struct InfluxSettings {
   bool spools_always = false;            ///< not only when the destination fails
   std::uint64_t series_max = 1'000'000;  ///< of a database that is full and knows them
   std::uint64_t replay_rate = 4 << 20;   ///< bytes/s of line protocol from the spool, at most
-  std::chrono::milliseconds jitter_max{30'000};  ///< before a replay, after a long outage
+  std::chrono::milliseconds jitter_max{30'000};     ///< before a replay, after a long outage
+  std::chrono::milliseconds jitter_after{600'000};  ///< which outage is a long one
 };
 
 /// Writes payloads until the database has them or will never have them. The oldest goes first, but
@@ -79,6 +80,7 @@ class InfluxWriter : public Output {
   };
 
   Instant now() const;
+  bool goes_to_disk() const;
   DeliveryLog::Waiting waiting() const;
 
   void pump();
@@ -92,6 +94,7 @@ class InfluxWriter : public Output {
   void settle(Lane& lane, Verdict verdict, const Response& response);
   void after_settling(Lane& lane, const Verdict& verdict, std::size_t bytes);
   void bury(Lane& lane);
+  void fail(const Lane& lane, const Verdict& verdict);
   void begin_outage(const Lane& lane);
   void end_outage();
   void move_to_disk();

@@ -101,6 +101,11 @@ std::optional<Instant> Outbox::due() const {
   return not_before_;
 }
 
+const Payload* Outbox::oldest() const {
+  const auto oldest = std::next(queue_.begin(), in_flight_ ? 1 : 0);
+  return oldest == queue_.end() ? nullptr : &oldest->payload;
+}
+
 std::optional<Payload> Outbox::take_oldest() {
   const auto oldest = std::next(queue_.begin(), in_flight_ ? 1 : 0);
   if (oldest == queue_.end()) return std::nullopt;
@@ -293,7 +298,10 @@ void Outbox::halve_front(bool others_are_written) {
 /// The front was refused, and a line of it may be why.
 Outbox::Outcome Outbox::refuse(const Verdict& verdict) {
   Waiting& refused = queue_.front();
-  if (refused.refusals == 0 && refused.halvings == 0) refused.written_before = counts_.written;
+  if (refused.refusals == 0 && refused.halvings == 0) {
+    refused.written_before = counts_.written;
+    failures_ = 0;  // those before this one were of another kind: here is a server that answers
+  }
   ++refused.refusals;
   if (!refused.is_suspect) return Outcome::later;
   refused.is_refused = true;

@@ -180,8 +180,8 @@ Verdict judge_counted(const Case& c, std::string_view text) {
 Verdict judge_whole(const Case& c, std::string_view text) {
   const Reason& reason = reason_of(text);
   if (reason.sign.empty()) return judge_unexplained(c);
-  if (reason.loss == PointLoss::series_limit)
-    return judge_series_limit(c, reason, c.payload.points);
+  // 0, for it does not say how many: all, if that were believed, known series too.
+  if (reason.loss == PointLoss::series_limit) return judge_series_limit(c, reason, 0);
   return c.payload.points > 1 ? judge_unexplained(c) : drop_all(c, reason);
 }
 

@@ -72,11 +72,14 @@ Parts split(const std::string& path) {
   return {path.substr(0, std::max<std::size_t>(slash, 1)), path.substr(slash + 1)};
 }
 
-Result<Descriptor> open_checked(const std::string& path) {
+/// With `makes`, the directory is made once the one above it is known to be safe: never through a
+/// link in its place.
+Result<Descriptor> open_checked(const std::string& path, bool makes) {
   const Parts parts = split(path);
   const Result<Descriptor> parent = open_directory(AT_FDCWD, parts.parent, parts.parent);
   if (!parent) return parent.error();
   if (Status bad = check_directory(parent.value().get(), parts.parent, true)) return *bad;
+  if (makes) mkdirat(parent.value().get(), parts.name.c_str(), directory_mode);
   Result<Descriptor> directory = open_directory(parent.value().get(), parts.name, path);
   if (!directory) return directory.error();
   if (Status bad = check_directory(directory.value().get(), path, false)) return *bad;
@@ -128,15 +131,19 @@ void read_range(int file, std::uint64_t begin, std::uint64_t end, std::string& b
 }
 
 Result<SpoolDirectory> SpoolDirectory::look(const std::string& path) {
+  return look(path, false);
+}
+
+Result<SpoolDirectory> SpoolDirectory::look(const std::string& path, bool makes) {
   const std::string clean = without_slashes_at_end(path);
-  Result<Descriptor> directory = open_checked(clean);
+  Result<Descriptor> directory = open_checked(clean, makes);
   if (!directory) return directory.error();
   return SpoolDirectory(clean, std::move(directory).value());
 }
 
 Result<SpoolDirectory> SpoolDirectory::open(const std::string& path) {
-  make_directories(without_slashes_at_end(path));
-  Result<SpoolDirectory> opened = look(path);
+  make_directories(split(without_slashes_at_end(path)).parent);
+  Result<SpoolDirectory> opened = look(path, true);
   if (!opened) return opened;
   if (Status failed = opened.value().lock()) return *failed;
   return opened;

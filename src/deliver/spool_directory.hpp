@@ -62,6 +62,7 @@ class SpoolDirectory {
   Error error(std::string_view name, std::string_view what, int code) const;
 
  private:
+  static Result<SpoolDirectory> look(const std::string& path, bool makes);
   SpoolDirectory(std::string path, Descriptor directory)
       : path_(std::move(path)), directory_(std::move(directory)) {}
   Status lock();

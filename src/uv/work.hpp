@@ -54,8 +54,9 @@ class Work {
       Work* const owner = job->owner;
       std::optional<Outcome> outcome = std::move(job->outcome);
       delete job;
-      if (owner == nullptr || !outcome) return;
+      if (owner == nullptr) return;
       owner->job_ = nullptr;
+      if (!outcome) return;                  // it was cancelled
       const auto on_done = owner->on_done_;  // a copy: it may destroy its owner
       on_done(std::move(*outcome));
     }

@@ -3,7 +3,10 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <filesystem>
 #include <thread>
+#include <utility>
 
 namespace tally::testing {
 namespace {
@@ -15,19 +18,16 @@ bool is_entry(const std::string& state) {
   return state == "flushed" || state == "recovered";
 }
 
-void check_points_at_every_window(const StoredPoints& stored) {
-  std::map<std::int64_t, double> moved;
-  for (const ParsedPoint& point : stored.points_of("tallyd.points.count")) {
-    moved[point.stamp] += (is_entry(*point.tag("state")) ? 1 : -1) * *point.field("count");
-  }
-  std::map<std::int64_t, double> waiting;
-  for (const char* gauge : {"tallyd.points_queued.gauge", "tallyd.points_spooled.gauge"}) {
-    for (const ParsedPoint& point : stored.points_of(gauge))
-      waiting[point.stamp] += *point.field("value");
-  }
-  double expected = 0;
-  for (const auto& [stamp, difference] : moved) CHECK(waiting[stamp] == (expected += difference));
-  CHECK(!moved.empty());
+// Whether a point of tallyd's own series is of this life. `flushed` has no destination: it is the
+// same for all.
+bool is_of(const ParsedPoint& point, const Life& life) {
+  const std::string* destination = point.tag("destination");
+  return point.stamp >= life.begin_ns && point.stamp < life.end_ns &&
+         (destination == nullptr || *destination == life.destination);
+}
+
+std::int64_t wall_ns() {
+  return std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
 }  // namespace
@@ -102,7 +102,130 @@ void check_balances(const StoredPoints& stored, const Totals& expected) {
   CHECK(total("tallyd.lines.count", "accepted") == expected.accepted);
   CHECK(total("tallyd.lines.count", "refused") == expected.refused);
   CHECK(total("tallyd.points.count", "dropped") == expected.points_dropped);
-  check_points_at_every_window(stored);
+  CHECK(check_points_at_every_window(stored) > 0);
+}
+
+std::size_t check_points_at_every_window(const StoredPoints& stored, const Life& life) {
+  std::map<std::int64_t, double> moved;
+  for (const ParsedPoint& point : stored.points_of("tallyd.points.count")) {
+    if (is_of(point, life))
+      moved[point.stamp] += (is_entry(*point.tag("state")) ? 1 : -1) * *point.field("count");
+  }
+  std::map<std::int64_t, double> waiting;
+  for (const char* gauge : {"tallyd.points_queued.gauge", "tallyd.points_spooled.gauge"}) {
+    for (const ParsedPoint& point : stored.points_of(gauge))
+      if (is_of(point, life)) waiting[point.stamp] += *point.field("value");
+  }
+  constexpr std::int64_t gap_ns = 300'000'000;
+  double expected = 0;
+  std::int64_t last = life.begin_ns;
+  for (const auto& [stamp, difference] : moved) {
+    const bool is_after_gap = !life.is_whole && stamp - gap_ns > std::exchange(last, stamp);
+    expected = is_after_gap ? waiting[stamp] : expected + difference;
+    CHECK(waiting[stamp] == expected);
+  }
+  return moved.size();
+}
+
+StoredPoints read_back(const Influxd& influxd) {
+  StoredPoints points;
+  for (const auto& [series, rows] : stored_points(influxd, "\"count\", \"value\"", ".*")) {
+    ParsedPoint point{.measurement = series.measurement, .tags = {}, .fields = {}};
+    point.tags.assign(series.tags.begin(), series.tags.end());
+    for (const Row& row : rows) {
+      point.fields.clear();
+      for (const char* field : {"count", "value"}) {
+        const auto found = row.find(field);
+        if (found != row.end() && !found->second.empty())
+          point.fields.emplace_back(field, number_in(row, field));
+      }
+      point.stamp = std::strtoll(row.at("time").c_str(), nullptr, 10) * 1'000'000;
+      points.store(point);
+    }
+  }
+  return points;
+}
+
+void check_has_all(const StoredPoints& stored, const StoredPoints& points) {
+  StoredPoints both = stored;
+  for (const auto& [measurement, count] : points.measurements())
+    for (const ParsedPoint& point : points.points_of(measurement)) both.store(point);
+  CHECK(both.points() == stored.points());
+  CHECK(both.overwritten() == stored.overwritten());
+}
+
+std::vector<std::string> SpoolPlace::sets() const {
+  return {"spool.directory=\"" + root() + "\"", "spool.min_free=0"};
+}
+
+std::vector<std::string> SpoolPlace::sinks() const {
+  std::vector<std::string> found;
+  std::error_code none;  // then there is no spool yet
+  for (const auto& entry : std::filesystem::directory_iterator(root(), none))
+    found.push_back(entry.path());
+  std::ranges::sort(found);
+  return found;
+}
+
+std::string SpoolPlace::verb(const std::string& verb) const {
+  Process process({.path = TALLYD, .arguments = {"spool", verb, root()}});
+  CHECK(process.wait(patience) == 0);
+  CHECK(process.log() == "");
+  return process.output();
+}
+
+StoredPoints SpoolPlace::waiting() const {
+  StoredPoints points;
+  const auto lines = read_body(verb("cat"));
+  REQUIRE(lines.has_value());
+  for (const ParsedPoint& point : *lines) points.store(point);
+  return points;
+}
+
+Lives::Lives(TallydOptions options) : options_(std::move(options)) {
+  options_.interval = "200ms";
+  for (const std::string& set : spool_.sets()) options_.sets.push_back(set);
+}
+
+Tallyd& Lives::begin() {
+  REQUIRE(!tallyd_);
+  // The first window has the stamp of the interval that is open, the last one of the life before a
+  // later one of its own.
+  const auto open_now = [] { return wall_ns() / interval_ns * interval_ns; };
+  REQUIRE(eventually(1s, [&] { return ended_ns_ < open_now(); }));
+  begins_ns_.push_back(open_now());
+  return tallyd_.emplace(options_);
+}
+
+void Lives::end() {
+  tallyd_.reset();
+  ended_ns_ = wall_ns();
+}
+
+void Lives::kill() {
+  tallyd_->kill();
+  end();
+}
+
+void Lives::stop() {
+  tallyd_->stop();
+  end();
+}
+
+void Lives::check_points(const StoredPoints& stored) const {
+  std::size_t windows = 0;
+  for (std::size_t i = 0; i < begins_ns_.size(); ++i) {
+    Life life{.begin_ns = begins_ns_[i]};
+    if (i + 1 < begins_ns_.size()) life.end_ns = begins_ns_[i + 1];
+    windows += check_points_at_every_window(stored, life);
+  }
+  CHECK(windows > 0);
+}
+
+bool all_is_on_disk(const SpoolPlace& spool, std::uint64_t lines) {
+  return eventually(patience, [&] {
+    return spool.waiting().sum(hits_measurement) == static_cast<double>(lines);
+  });
 }
 
 std::string line_with(const std::string& log, std::string_view part) {

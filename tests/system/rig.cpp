@@ -20,6 +20,15 @@ std::string toml_strings(const std::vector<std::string>& items) {
   return list + "]";
 }
 
+// One `[influxdb]`, or a `[[influxdb]]` for each.
+std::string destinations(const TallydOptions& options) {
+  if (options.more_urls.empty()) return "[influxdb]\nurl = \"" + options.influxdb_url + "\"\n";
+  std::string sections = "[[influxdb]]\nurl = \"" + options.influxdb_url + "\"\n";
+  for (const std::string& url : options.more_urls)
+    sections += "[[influxdb]]\nurl = \"" + url + "\"\n";
+  return sections;
+}
+
 // Stamps have equally many digits, so their order as text is their order in time.
 void check_points_at_every_window(const Influxd& influxd) {
   std::map<std::string, double> moved;
@@ -62,9 +71,8 @@ Command tallyd_command(const TallydOptions& options, const TemporaryDirectory& d
                                          "[listen]\nudp = " +
                                          toml_strings({"127.0.0.1:0", "[::1]:0"}) +
                                          "\n"
-                                         "[tags]\nhost = \"testhost\"\n"
-                                         "[influxdb]\nurl = \"" +
-                                         options.influxdb_url + "\"\n");
+                                         "[tags]\nhost = \"testhost\"\n" +
+                                         destinations(options));
   std::vector<std::string> arguments = {"--config", config};
   for (const std::string& set : options.sets) arguments.insert(arguments.end(), {"--set", set});
   return {.path = TALLYD,
@@ -85,6 +93,11 @@ void Tallyd::stop(int number) {
   const std::optional<int> status = process_.wait(5s);
   REQUIRE_MESSAGE(status.has_value(), "still running 5 s after signal " << number << "\n" << log());
   REQUIRE_MESSAGE(*status == 0, log());
+}
+
+void Tallyd::kill() {
+  process_.signal(SIGKILL);
+  REQUIRE(process_.wait(5s).has_value());
 }
 
 // From lines like "2026-11-23T19:54:40.530Z info udp 127.0.0.1:40001: listening; mode 0660".

@@ -26,6 +26,7 @@ struct TallydOptions {
   std::string interval = "500ms";
   std::vector<std::string> sets = {};  ///< more keys: "influxdb.gzip=false"
   std::vector<std::pair<std::string, std::string>> environment = {};
+  std::vector<std::string> more_urls = {};  ///< of further destinations
 };
 
 /// What starts such a tallyd, its config in `directory`: for one that is not meant to become ready.
@@ -47,12 +48,15 @@ class Tallyd {
 
   /// Memory of its own that it touched (RssAnon), in bytes.
   std::size_t memory_bytes() const;
+  pid_t pid() const { return process_.pid(); }
 
   void signal(int number) { process_.signal(number); }
   void pause() { process_.pause(); }
   void resume() { process_.resume(); }
   /// SIGTERM (or another), and REQUIREs exit status 0 within 5 s.
   void stop(int number = 15);
+  /// SIGKILL, and waits.
+  void kill();
   std::optional<int> wait(std::chrono::milliseconds limit) { return process_.wait(limit); }
 
   std::string log() const { return process_.log(); }

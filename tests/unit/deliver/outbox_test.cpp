@@ -418,6 +418,25 @@ TEST_CASE("outbox: what waits can be moved away, oldest first, but not what is i
   CHECK_FALSE(outbox.due());
 }
 
+TEST_CASE("outbox: the back-off begins anew when the server answers and may fail at a line") {
+  Outbox outbox({}, 1);
+  outbox.push(payload_of(1));
+  Instant now = start_of_time;
+  const auto fail = [&](bool may_be_a_line) {
+    const Payload* payload = outbox.start(now);
+    REQUIRE(payload != nullptr);
+    outbox.settle(payload->id, {.action = Action::keep, .may_be_a_line = may_be_a_line}, now);
+    const auto pause = *outbox.due() - now;
+    now = *outbox.due();
+    return pause;
+  };
+  for (int i = 0; i < 10; ++i) fail(false);
+  CHECK(outbox.failures() == 10);
+  CHECK(fail(true) <= 500ms);
+  CHECK(fail(true) <= 1s);
+  CHECK(outbox.failures() == 2);
+}
+
 TEST_CASE("outbox: the server's wish counts for 300 s at most") {
   Outbox outbox({}, 1);
   outbox.push(payload_of(1));

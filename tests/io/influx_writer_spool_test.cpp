@@ -1,0 +1,173 @@
+// The two lanes of a destination and the disk between them.
+
+#include <doctest/doctest.h>
+#include <spdlog/logger.h>
+#include <spdlog/sinks/ostream_sink.h>
+
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "deliver/influx_writer.hpp"
+#include "fake_server.hpp"
+
+using namespace std::chrono_literals;
+using tally::Backlog;
+using tally::InfluxSettings;
+using tally::InfluxWriter;
+using tally::Payload;
+using tally::test::FakeReply;
+using tally::test::FakeRequest;
+using tally::test::FakeServer;
+using tally::test::reply;
+using tally::test::run_until;
+
+namespace {
+
+class Folder {
+ public:
+  Folder() : path_(std::filesystem::temp_directory_path() / "tallyd-io-XXXXXX") {
+    REQUIRE(mkdtemp(path_.data()) != nullptr);
+  }
+  ~Folder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  std::string spool() const { return path_ + "/spool"; }
+
+ private:
+  std::string path_;
+};
+
+tally::WallTime wall_now() {
+  return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+}
+
+Payload payload_of(const std::string& name, std::uint32_t points = 1) {
+  Payload payload{.window = wall_now()};
+  for (std::uint32_t i = 0; i < points; ++i)
+    payload.body += name + " value=" + std::to_string(i) + " 1700000000\n";
+  payload.points = points;
+  return payload;
+}
+
+/// A writer with a spool, to a server that fails at lines named "poison". The balance of points is
+/// CHECKed at each turn of the loop.
+class Rig {
+ public:
+  Rig() { settings.destination.url = server.url(); }
+
+  InfluxWriter& start() {
+    auto backlog = Backlog::open(
+        loop, {.directory = folder_.spool(), .free_share_min = 0, .free_bytes_min = 0}, wall_now,
+        log_);
+    REQUIRE(backlog);
+    return writer_.emplace(loop, settings, tally::OutboxLimits{}, log_, std::move(backlog).value());
+  }
+  bool run_until(const std::function<bool()>& is_done) {
+    return tally::test::run_until(
+        loop,
+        [&] {
+          CHECK(writer_->counts().balances());
+          return is_done();
+        },
+        40s);
+  }
+  bool run_until_written(const std::string& name) {
+    return run_until([&] { return written(name) > 0; });
+  }
+  /// Requests answered with 204 that held such a line.
+  std::size_t written(std::string_view name) const {
+    std::size_t count = 0;
+    for (const std::string& body : bodies)
+      if (body.find(name) != std::string::npos) ++count;
+    return count;
+  }
+  std::string log() const { return text_.str(); }
+
+  tally::uv::Loop loop;
+  std::vector<std::string> bodies;  ///< stored, in order
+  FakeServer server{loop, [this](const FakeRequest& request) { return answer(request); }};
+  InfluxSettings settings{.destination = {.api_is_fixed = true, .database = "metric"},
+                          .credentials = {},
+                          .gzip = false};
+
+ private:
+  FakeReply answer(const FakeRequest& request) {
+    if (request.method == "GET") return reply(204);
+    if (request.body.find("poison") != std::string::npos)
+      return reply(500, "{\"error\":\"panic\"}", "X-Influxdb-Version: 1.6.7\r\n");
+    bodies.push_back(request.body);
+    return reply(204);
+  }
+
+  spdlog::logger make_log() {
+    return {"test", std::make_shared<spdlog::sinks::ostream_sink_mt>(text_)};
+  }
+
+  Folder folder_;
+  std::ostringstream text_;
+  spdlog::logger log_ = make_log();
+  std::optional<InfluxWriter> writer_;
+};
+
+}  // namespace
+
+TEST_CASE("influx writer: one line on disk that the server fails at holds nothing else up") {
+  Rig rig;
+  InfluxWriter& writer = rig.start();
+  writer.push(payload_of("poison"));
+  REQUIRE(rig.run_until([&] { return writer.counts().spooled == 1; }));
+  writer.push(payload_of("behind", 3));
+  rig.server.listen();
+  REQUIRE_MESSAGE(rig.run_until([&] { return rig.server.requests().size() >= 2; }), rig.log());
+  writer.push(payload_of("now"));
+  REQUIRE_MESSAGE(rig.run_until_written("now"), rig.log());
+  CHECK(rig.written("behind") == 0);
+  CHECK_MESSAGE(rig.run_until([&] { return writer.counts().dead == 1; }), rig.log());
+  CHECK(rig.run_until_written("behind"));
+  CHECK(rig.run_until([&] { return writer.counts().spooled == 0; }));
+  CHECK(writer.counts().written == 4);
+}
+
+TEST_CASE("influx writer: what the disk does not take keeps its order in memory") {
+  Rig rig;
+  InfluxWriter& writer = rig.start();
+  for (const char* name : {"first", "second", "third"}) {
+    Payload large = payload_of(name);
+    large.body.insert(0, std::string(5 << 20, 'x'));  // more than a record holds
+    writer.push(std::move(large));
+  }
+  REQUIRE(rig.run_until([&] { return writer.counts().retries >= 2; }));
+  CHECK(writer.counts().queued == 3);
+  rig.server.listen();
+  REQUIRE_MESSAGE(rig.run_until_written("third"), rig.log());
+  REQUIRE(rig.bodies.size() == 3);
+  CHECK(rig.bodies[0].find("first") != std::string::npos);
+  CHECK(rig.bodies[1].find("second") != std::string::npos);
+}
+
+TEST_CASE("influx writer: after a long outage the backlog waits for a random time, live data not") {
+  Rig rig;
+  rig.settings.jitter_after = 0ms;
+  rig.settings.jitter_max = std::chrono::hours(1000);
+  InfluxWriter& writer = rig.start();
+  for (int i = 0; i < 3; ++i) {
+    writer.push(payload_of("old"));
+    REQUIRE(rig.run_until([&] { return writer.counts().queued == 0; }));
+  }
+  rig.server.listen();
+  REQUIRE(rig.run_until([&] { return writer.counts().written == 1; }));  // the server is back
+  for (const char* name : {"one", "two", "three"}) {
+    writer.push(payload_of(name));
+    REQUIRE(rig.run_until_written(name));
+  }
+  CHECK(rig.written("old") == 1);
+  CHECK(writer.counts().spooled == 2);
+}
