@@ -3,9 +3,9 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <tuple>
 #include <utility>
 
+#include "daemon/destinations.hpp"
 #include "daemon/sources.hpp"
 #include "deliver/backlog.hpp"
 #include "deliver/influx_writer.hpp"
@@ -19,32 +19,6 @@ using std::chrono::milliseconds;
 
 WallTime wall_now() {
   return std::chrono::time_point_cast<milliseconds>(std::chrono::system_clock::now());
-}
-
-Result<Credentials> read_credentials(const Config::Influxdb& from) {
-  Credentials credentials{
-      .username = from.username, .password = from.password, .token = from.token};
-  for (const auto& [path, key, secret] :
-       {std::tuple{&from.password_file, "influxdb.password_file", &credentials.password},
-        std::tuple{&from.token_file, "influxdb.token_file", &credentials.token}}) {
-    if (path->empty()) continue;
-    auto read = read_secret(*path, key);
-    if (!read) return read.error();
-    *secret = std::move(read).value();
-  }
-  return credentials;
-}
-
-Destination destination_of(const Config::Influxdb& from) {
-  return {.name = destination_name(from),
-          .url = from.url,
-          .api = from.api.value_or(Api::v1),
-          .api_is_fixed = from.api.has_value(),
-          .database = from.database,
-          .retention_policy = from.retention_policy,
-          .org = from.org,
-          .username = from.username,
-          .create_database = from.create_database};
 }
 
 Result<InfluxSettings> influx_settings(const Config& config, const Config::Influxdb& from) {
@@ -68,36 +42,7 @@ Result<InfluxSettings> influx_settings(const Config& config, const Config::Influ
   return settings;
 }
 
-SpoolSyncPolicy policy_of(Config::Spool::Sync sync) {
-  switch (sync) {
-    case Config::Spool::Sync::interval:
-      return SpoolSyncPolicy::interval;
-    case Config::Spool::Sync::always:
-      return SpoolSyncPolicy::always;
-    case Config::Spool::Sync::never:
-      return SpoolSyncPolicy::never;
-  }
-  return SpoolSyncPolicy::interval;  // not reached: the switch is complete
-}
-
 }  // namespace
-
-std::vector<SpoolSettings> spools_of(const Config& config, const std::string& root) {
-  std::vector<SpoolSettings> spools;
-  if (root.empty() || config.influxdb.front().url.empty()) return spools;
-  for (const Config::Influxdb& to : config.influxdb) {
-    const std::uint64_t fingerprint = spool_fingerprint(to.url, to.database, to.retention_policy);
-    spools.push_back(
-        {.directory = spool_directory_of(root, destination_name(to), fingerprint),
-         .fingerprint = fingerprint,
-         .bytes_max = config.spool.max_bytes,
-         .age_max = config.spool.max_age,
-         .free_share_min = config.spool.min_free == 0 ? 0 : SpoolSettings{}.free_share_min,
-         .free_bytes_min = config.spool.min_free,
-         .sync = policy_of(config.spool.sync)});
-  }
-  return spools;
-}
 
 Status Outputs::open(const Config& config) {
   if (config.influxdb.front().url.empty()) {
