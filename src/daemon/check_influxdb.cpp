@@ -57,7 +57,8 @@ class Inquiry {
   Response get(std::string_view path);
   std::optional<std::string> query(std::string_view influxql);
   bool find_server();
-  bool try_to_write();
+  Response try_to_write();
+  bool takes_points();
   void look_into_database();
 
   const Config& config_;
@@ -115,15 +116,23 @@ bool Inquiry::find_server() {
   return true;
 }
 
-/// Whether points would be taken now.
-bool Inquiry::try_to_write() {
-  Trial trial = trial_of(to_, *credentials_);
+Response Inquiry::try_to_write() {
+  Trial trial = trial_of(to_, *credentials_, server_);
   using Method = HttpRequest::Method;
-  const Response answer = ask({.method = trial.is_get ? Method::get : Method::post,
-                               .url = url_ + trial.request.path,
-                               .body = std::move(trial.request.body),
-                               .headers = std::move(trial.request.headers),
-                               .keeps_connection = trial.request.keeps_connection});
+  return ask({.method = trial.is_get ? Method::get : Method::post,
+              .url = url_ + trial.request.path,
+              .body = std::move(trial.request.body),
+              .headers = std::move(trial.request.headers),
+              .keeps_connection = trial.request.keeps_connection});
+}
+
+/// Whether points would be taken now.
+bool Inquiry::takes_points() {
+  Response answer = try_to_write();
+  // Behind some proxies only the write meets the server itself; then the writer asks again too.
+  if (!server_ && !to_.api_is_fixed) server_ = identify(answer);
+  if (server_ && !to_.api_is_fixed && std::exchange(to_.api, server_->api) != server_->api)
+    answer = try_to_write();
   findings_.push_back(judge_trial(answer, server_, to_));
   return findings_.back().level == Level::well;
 }
@@ -139,7 +148,7 @@ void Inquiry::look_into_database() {
 
 std::vector<Finding> Inquiry::run() && {
   if (!find_server() || !credentials_) return std::move(findings_);
-  if (try_to_write() && to_.api == Api::v1) look_into_database();
+  if (takes_points() && to_.api == Api::v1) look_into_database();
   return std::move(findings_);
 }
 

@@ -31,10 +31,9 @@ std::string whole_name(const Destination& to) {
 
 // ---- the trial ----------------------------------------------------------------------------------
 
-/// 2.x looks at the body last of all.
+/// 2.x looks at the body last of all; so it does behind the API of 1.x.
 bool wants_points(const Case& c) {
-  return c.to.api == Api::v2 && c.response.status == 400 &&
-         string_at(c.json, "message") == "writing requires points";
+  return c.response.status == 400 && c.error == "writing requires points";
 }
 
 std::string creation_text(const Destination& to) {
@@ -46,16 +45,19 @@ std::string creation_text(const Destination& to) {
 }
 
 Finding judge_write_of_nothing(const Case& c) {
-  if (wants_points(c))
-    return finding(Level::well, c.to,
-                   fmt::format("bucket {} is there and takes points", whole_name(c.to)));
   const Verdict verdict = judge(c.response, c.payload, c.to);
-  if (verdict.action == Action::written)
+  if (verdict.action == Action::written || wants_points(c))
     return finding(Level::well, c.to,
-                   fmt::format("database {} is there and takes points", whole_name(c.to)));
+                   fmt::format("{} {} is there and takes points",
+                               c.to.api == Api::v2 ? "bucket" : "database", whole_name(c.to)));
   if (verdict.action == Action::create_database)
     return finding(Level::note, c.to, creation_text(c.to));
   return finding(Level::mend, c.to, verdict.message);
+}
+
+/// 3.x takes the writes of 1.x and 2.x too, and creates the database for them.
+bool asks_for_list(const Destination& to, const std::optional<Server>& server) {
+  return to.api == Api::v3 || (server && server->api == Api::v3 && to.api != Api::v0_8);
 }
 
 /// The list of 3.x: [{"iox::database":"metric"},..]
@@ -211,13 +213,12 @@ Finding describe_server(const std::optional<Server>& server, std::chrono::millis
                         const Destination& to) {
   const std::string who =
       server ? "InfluxDB " + quote(server->version, 60) : "a server that does not name itself";
-  const bool differs = server && server->api != to.api;
-  const std::string_view how = to.api_is_fixed ? "as configured" : "found out";
-  return finding(
-      Level::well, to,
-      fmt::format("{} answers in {} ms: {}; tallyd writes by API {}, {} ({}){}", to.url,
-                  took.count(), who, to_string(to.api), how, request_line(to, to.api),
-                  differs ? fmt::format(", and its own is {}", to_string(server->api)) : ""));
+  std::string why = to.api_is_fixed ? "as configured" : server ? "found out" : "tried first";
+  if (server && server->api != to.api)
+    why += fmt::format("; its own is {}", to_string(server->api));
+  return finding(Level::well, to,
+                 fmt::format("{} answers in {} ms: {}; points go to {} (API {}, {})", to.url,
+                             took.count(), who, request_line(to, to.api), to_string(to.api), why));
 }
 
 std::optional<Finding> judge_clock(const Response& answer, WallTime now, const Destination& to) {
@@ -236,9 +237,10 @@ std::optional<Finding> judge_clock(const Response& answer, WallTime now, const D
                      "retention policy; set both by NTP");
 }
 
-Trial trial_of(const Destination& to, const Credentials& credentials) {
+Trial trial_of(const Destination& to, const Credentials& credentials,
+               const std::optional<Server>& server) {
   Trial trial{.request = write_request(to, credentials, Payload{})};
-  if (to.api != Api::v3) return trial;
+  if (!asks_for_list(to, server)) return trial;
   trial.is_get = true;
   trial.request.path = "/api/v3/configure/database?format=json";
   return trial;
@@ -252,7 +254,7 @@ Finding judge_trial(const Response& answer, const std::optional<Server>& server,
   if (named.influxdb_version.empty() && server) named.influxdb_version = server->version;
   const Payload nothing;
   const Case c(named, nothing, to);
-  return to.api == Api::v3 ? judge_database_list(c) : judge_write_of_nothing(c);
+  return asks_for_list(to, server) ? judge_database_list(c) : judge_write_of_nothing(c);
 }
 
 bool OwnNames::are_certain() const {

@@ -42,9 +42,11 @@ struct Trial {
 /// of 0.8.8 (coordinator.go, WriteSeriesData) and of 2.x (http/points/points_parser.go), which
 /// answers "writing requires points". 3.x would create the database: there it is the list of
 /// databases.
-Trial trial_of(const Destination& to, const Credentials& credentials);
+/// `server` is who answered the probes.
+Trial trial_of(const Destination& to, const Credentials& credentials,
+               const std::optional<Server>& server);
 
-/// Judges the answer to `trial_of`; `server` is who answered the probes.
+/// Judges the answer to `trial_of`.
 Finding judge_trial(const Response& answer, const std::optional<Server>& server,
                     const Destination& to);
 

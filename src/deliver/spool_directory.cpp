@@ -148,10 +148,12 @@ Status SpoolDirectory::try_to_make(const std::string& path) {
   const bool is_parent_there = access(above.c_str(), F_OK) == 0;
   while (access(above.c_str(), F_OK) != 0 && errno == ENOENT && above != "/" && above != ".")
     above = split(above).parent;
-  if (access(above.c_str(), W_OK | X_OK) != 0)
-    return Error{"spool " + clean + ": cannot be made in " + above + ": " + std::strerror(errno) +
+  if (access(above.c_str(), W_OK | X_OK) != 0) {
+    const int code = errno;
+    return Error{"spool " + clean + ": cannot be made in " + above + ": " + std::strerror(code) +
                      "; give tallyd a directory that it can write to",
-                 errno};
+                 code};
+  }
   if (!is_parent_there) return {};  // what is made on the way is ours
   const Result<Descriptor> parent = open_directory(AT_FDCWD, above, above);
   if (!parent) return parent.error();

@@ -100,7 +100,8 @@ TEST_CASE("check InfluxDB: 1.x is asked for field types and series too, with the
   for (std::size_t i = 1; i < 4; ++i)
     CHECK(checked.requests[i].headers.at("authorization") == "Basic dTpjYW5hcnktMQ==");
   REQUIRE(checked.findings.size() == 4);
-  CHECK(has(checked.findings[0], "InfluxDB \"1.6.7\"; tallyd writes by API 1, found out"));
+  CHECK(has(checked.findings[0],
+            "InfluxDB \"1.6.7\"; points go to POST /write?db=metric (API 1, found out)"));
   CHECK(has(checked.findings[1], "takes points"));
   CHECK(has(checked.findings[2], "field \"value\" of measurement \"a.gauge\" is integer"));
   CHECK(has(checked.findings[3], "96 series of the 100"));
@@ -185,11 +186,26 @@ TEST_CASE("check InfluxDB: each API is tried in its own words, and nothing is st
 TEST_CASE("check InfluxDB: the wrong API that is configured is named with the right one") {
   const Checked checked =
       check({.url = "", .api = Api::v0_8}, answers("1.6.7", {{"/ping", named(204, "1.6.7")}}));
-  CHECK(has(checked.findings[0], "and its own is 1"));
+  CHECK(has(checked.findings[0], "as configured; its own is 1"));
   CHECK_MESSAGE(
       checked.mends().find("the 0.8 API ended with InfluxDB 0.9; set influxdb.api = "
                            "\"1\" (POST /write?db=metric) or \"auto\"") != std::string::npos,
       checked.mends());
+}
+
+TEST_CASE("check InfluxDB: a server that names itself by its write only is tried again") {
+  const Checked checked = check(
+      {.url = "", .org = "o", .token = "t"},
+      answers(
+          "v2.7.1",
+          {{"/ping", test::reply(404)},
+           {"/health", test::reply(404)},
+           {"/api/v2/write",
+            test::reply(400, "{\"code\":\"invalid\",\"message\":\"writing requires points\"}")}}));
+  CHECK(checked.targets() ==
+        std::vector<std::string>{"GET /ping", "GET /health", "POST /write?db=metric&precision=s",
+                                 "POST /api/v2/write?org=o&bucket=metric&precision=s"});
+  CHECK(checked.mends().empty());
 }
 
 TEST_CASE("check InfluxDB: a clock that is wrong is told from the first answer") {

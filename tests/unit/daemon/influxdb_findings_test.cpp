@@ -66,14 +66,14 @@ TEST_CASE("check InfluxDB: who answers is told with the API that is used") {
   };
   const std::vector<Row> rows = {
       {Server{Api::v1, "1.6.7~rc0"}, destination(Api::v1),
-       "http://db answers in 7 ms: InfluxDB \"1.6.7~rc0\"; tallyd writes by API 1, found out "
-       "(POST /write?db=metric)"},
+       "http://db answers in 7 ms: InfluxDB \"1.6.7~rc0\"; points go to POST /write?db=metric (API "
+       "1, found out)"},
       {Server{Api::v2, "v2.7.1"}, destination(Api::v1, true),
-       "http://db answers in 7 ms: InfluxDB \"v2.7.1\"; tallyd writes by API 1, as configured "
-       "(POST /write?db=metric), and its own is 2"},
+       "http://db answers in 7 ms: InfluxDB \"v2.7.1\"; points go to POST /write?db=metric (API 1, "
+       "as configured; its own is 2)"},
       {std::nullopt, destination(Api::v1),
-       "http://db answers in 7 ms: a server that does not name itself; tallyd writes by API 1, "
-       "found out (POST /write?db=metric)"},
+       "http://db answers in 7 ms: a server that does not name itself; points go to POST "
+       "/write?db=metric (API 1, tried first)"},
   };
   for (const Row& row : rows) {
     CAPTURE(row.says);
@@ -109,17 +109,25 @@ TEST_CASE("check InfluxDB: clocks that disagree are noted above 2 s, to be mende
 
 TEST_CASE("check InfluxDB: the trial is a write of nothing, and of 3.x the list of databases") {
   struct Row {
-    Api api;
+    std::string_view name;
+    Api api, server;
     bool is_get;
     std::string_view path, body;
   };
   const Credentials credentials{.username = "u", .password = "p", .token = ""};
-  for (const Row& row : {Row{Api::v0_8, false, "/db/metric/series?u=u&p=p&time_precision=s", "[]"},
-                         Row{Api::v1, false, "/write?db=metric&precision=s", ""},
-                         Row{Api::v2, false, "/api/v2/write?org=o&bucket=metric&precision=s", ""},
-                         Row{Api::v3, true, "/api/v3/configure/database?format=json", ""}}) {
-    CAPTURE(to_string(row.api));
-    const Trial trial = trial_of(destination(row.api), credentials);
+  const std::string_view list = "/api/v3/configure/database?format=json";
+  const std::string_view old = "/db/metric/series?u=u&p=p&time_precision=s";
+  for (const Row& row :
+       {Row{"0.8", Api::v0_8, Api::v0_8, false, old, "[]"},
+        Row{"1.x", Api::v1, Api::v1, false, "/write?db=metric&precision=s", ""},
+        Row{"2.x", Api::v2, Api::v2, false, "/api/v2/write?org=o&bucket=metric&precision=s", ""},
+        Row{"1's API of 2.x", Api::v1, Api::v2, false, "/write?db=metric&precision=s", ""},
+        Row{"3.x", Api::v3, Api::v3, true, list, ""},
+        Row{"1's API of 3.x", Api::v1, Api::v3, true, list, ""},
+        Row{"2's API of 3.x", Api::v2, Api::v3, true, list, ""},
+        Row{"0.8's API of 3.x, which has none", Api::v0_8, Api::v3, false, old, "[]"}}) {
+    CAPTURE(row.name);
+    const Trial trial = trial_of(destination(row.api), credentials, Server{row.server, "x"});
     CHECK(trial.is_get == row.is_get);
     CHECK(trial.request.path == row.path);
     CHECK(trial.request.body == row.body);
@@ -166,6 +174,11 @@ TEST_CASE("check InfluxDB: the trial's answer tells user, right, database and AP
       {"2.x takes it", Api::v2,
        answered(400, "{\"code\":\"invalid\",\"message\":\"writing requires points\"}", "v2.7.1"),
        two, Level::well, "bucket \"metric\" is there and takes points"},
+      {"2.x takes it by 1's API", Api::v1,
+       answered(400, "{\"code\":\"invalid\",\"message\":\"writing requires points\"}", "v2.7.1"),
+       two, Level::well, "database \"metric\" is there and takes points"},
+      {"3.x asked by 1's API", Api::v1, answered(200, "[{\"iox::database\":\"metric\"}]"), three,
+       Level::well, "takes the token, and database \"metric\" is there"},
       {"2.x, other trouble", Api::v2,
        answered(400, "{\"code\":\"invalid\",\"message\":\"invalid precision\"}", "v2.7.1"), two,
        Level::mend, "invalid precision"},
