@@ -14,9 +14,9 @@
 
 #include "daemon/check.hpp"
 #include "daemon/daemon.hpp"
+#include "daemon/destinations.hpp"
 #include "daemon/explain.hpp"
 #include "daemon/options.hpp"
-#include "daemon/outputs.hpp"
 #include "daemon/sources.hpp"
 #include "daemon/spool_verb.hpp"
 
@@ -36,11 +36,12 @@ int print(const std::string& text) {
 }
 
 int check(const Options& options, const LoadedConfig& loaded, const std::string& file_name) {
-  if (options.running) return report(find_running(loaded.config), std::cout);
+  const ReportAs as = options.json ? ReportAs::json : ReportAs::text;
+  if (options.running) return report(find_running(loaded.config), std::cout, as);
   const std::string what = file_name.empty() ? "configuration" : file_name;
-  std::vector<Finding> findings = {{Finding::Level::well, what + ": all well"}};
+  std::vector<Finding> findings = {{Finding::Level::well, what, "all well"}};
   if (!options.offline) std::ranges::move(find_problems(loaded), std::back_inserter(findings));
-  return report(findings, std::cout);
+  return report(findings, std::cout, as);
 }
 
 int spool(const Options& options, const Config& config) {

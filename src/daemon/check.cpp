@@ -1,7 +1,6 @@
 #include "daemon/check.hpp"
 
 #include <arpa/inet.h>
-#include <curl/curl.h>
 #include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -13,21 +12,19 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
-#include <memory>
 #include <utility>
 
+#include "daemon/check_influxdb.hpp"
+#include "daemon/check_spool.hpp"
+#include "daemon/destinations.hpp"
 #include "daemon/sources.hpp"
 #include "receive/listeners.hpp"
-#include "tally/api.hpp"
 #include "tally/text.hpp"
 
 namespace tally {
 namespace {
 
 using Level = Finding::Level;
-
-constexpr long ping_timeout_ms = 2000;
-constexpr std::size_t version_bytes_max = 100;
 
 bool is_v6(const ListenAddress& literal) {
   return literal.host.find(':') != std::string::npos;
@@ -52,8 +49,13 @@ std::string unix_name(int type, const std::string& path) {
   return (type == SOCK_DGRAM ? "unixgram " : "unix ") + path;
 }
 
-std::string left_out(const std::string& name) {
-  return name + ": this machine does not have the address; tallyd leaves it out";
+Finding left_out(const std::string& name) {
+  return {Level::note, name, "this machine does not have the address; tallyd leaves it out"};
+}
+
+/// Messages name what they are about; a finding does so already.
+std::string without_subject(const std::string& message, const std::string& subject) {
+  return message.starts_with(subject + ": ") ? message.substr(subject.size() + 2) : message;
 }
 
 template <class Socket>
@@ -63,16 +65,14 @@ Status error_of(const Result<Socket>& opened) {
 
 /// `who` is the command that tells who has it.
 Finding judge_bind(const std::string& name, const Status& error, const std::string& who) {
-  if (!error) return {Level::well, name + ": can be bound"};
-  if (error->code != EADDRINUSE) return {Level::mend, error->message};
-  return {
-      Level::note,
-      fmt::format("{}: in use; well if tallyd runs already, else see who has it: {}", name, who)};
+  if (!error) return {Level::well, name, "can be bound"};
+  if (error->code != EADDRINUSE) return {Level::mend, name, without_subject(error->message, name)};
+  return {Level::note, name, "in use; well if tallyd runs already, else see who has it: " + who};
 }
 
 Finding try_ip(int type, const ListenAddress& literal, const Status& error) {
   const std::string name = ip_name(type, literal);
-  if (error && lacks_ipv6(literal, error->code)) return {Level::note, left_out(name)};
+  if (error && lacks_ipv6(literal, error->code)) return left_out(name);
   return judge_bind(name, error,
                     fmt::format("ss -l{}np 'sport = :{}'", ip_protocol(type)[0], literal.port));
 }
@@ -90,7 +90,7 @@ void try_unix_paths(const Config::Listen& listen, std::vector<Finding>& findings
   const Result<UnixAccess> access =
       parse_unix_owner(listen.unix_owner, static_cast<mode_t>(listen.unix_mode));
   if (!access) {
-    findings.push_back({Level::mend, "listen.unix_owner: " + access.error().message});
+    findings.push_back({Level::mend, "listen.unix_owner", access.error().message});
     return;  // tallyd does not start without it
   }
   const auto add = [&](int type, const std::string& path, const Status& error) {
@@ -106,91 +106,27 @@ void try_unix_paths(const Config::Listen& listen, std::vector<Finding>& findings
 Finding try_receive_buffer(std::uint64_t asked) {
   const Result<DatagramSocket> opened =
       DatagramSocket::open({.host = "127.0.0.1", .port = 0}, {.receive_buffer = asked});
-  if (!opened) return {Level::mend, opened.error().message};
+  const std::string name = "receive buffer";
+  if (!opened) return {Level::mend, name, opened.error().message};
   const std::uint64_t granted = opened.value().receive_buffer();
   if (granted >= asked)
-    return {Level::well,
-            fmt::format("receive buffer: the kernel grants the {} asked for", as_size(asked))};
-  return {Level::mend,
-          fmt::format("receive buffer: the kernel grants {} of the {} asked for, and drops "
-                      "datagrams sooner; raise it: sysctl -w net.core.rmem_max={}",
+    return {Level::well, name, fmt::format("the kernel grants the {} asked for", as_size(asked))};
+  return {Level::mend, name,
+          fmt::format("the kernel grants {} of the {} asked for, and drops datagrams sooner; raise "
+                      "it: sysctl -w net.core.rmem_max={}",
                       as_size(granted), as_size(asked), asked)};
 }
 
-// InfluxDB
-
-struct CurlDeleter {
-  void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
-};
-
-struct Answer {
-  long status = 0;
-  std::string version;
-  std::string error;
-};
-
-/// For libcurl: keeps the value of X-Influxdb-Version.
-std::size_t on_header(char* data, std::size_t size, std::size_t count, void* version) noexcept {
-  constexpr std::string_view name = "x-influxdb-version:";
-  const std::string_view line(data, size * count);
-  const auto same = [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; };
-  if (line.size() <= name.size() || !std::equal(name.begin(), name.end(), line.begin(),
-                                                [&](char b, char a) { return same(a, b); }))
-    return line.size();
-  std::string_view value = line.substr(name.size(), version_bytes_max);
-  const std::size_t begin = std::min(value.find_first_not_of(' '), value.size());
-  value.remove_prefix(begin);
-  static_cast<std::string*>(version)->assign(value.substr(0, value.find_first_of("\r\n")));
-  return line.size();
-}
-
-std::size_t ignore_body(char*, std::size_t size, std::size_t count, void*) noexcept {
-  return size * count;
-}
-
-Answer ping(const Config::Influxdb& influxdb) {
-  Answer answer;
-  const std::unique_ptr<CURL, CurlDeleter> handle(curl_easy_init());
-  if (!handle) return {.error = "out of memory"};
-  CURL* const curl = handle.get();
-  std::string url = influxdb.url;
-  while (url.ends_with('/')) url.pop_back();
-  curl_easy_setopt(curl, CURLOPT_URL, (url + "/ping").c_str());
-  curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, ping_timeout_ms);
-  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(curl, CURLOPT_PROXY, influxdb.proxy.c_str());
-  if (!influxdb.ca_file.empty()) curl_easy_setopt(curl, CURLOPT_CAINFO, influxdb.ca_file.c_str());
-  curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
-  curl_easy_setopt(curl, CURLOPT_HEADERDATA, &answer.version);
-  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, ignore_body);
-  const CURLcode code = curl_easy_perform(curl);
-  if (code != CURLE_OK) answer.error = curl_easy_strerror(code);
-  curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer.status);
-  return answer;
-}
-
-void find_influxdb_problems(const Config::Influxdb& influxdb, std::vector<Finding>& findings) {
-  if (influxdb.url.empty()) {
+void find_output_problems(const Config& config, std::vector<Finding>& findings) {
+  if (config.influxdb.front().url.empty()) {
     findings.push_back(
-        {Level::note, "influxdb.url is \"\": each window is written to standard output"});
+        {Level::note, "influxdb.url", "is \"\": each window is written to standard output"});
     return;
   }
-  if (!influxdb.password_file.empty()) {
-    const Result<std::string> secret = read_secret(influxdb.password_file);
-    if (!secret) findings.push_back({Level::mend, secret.error().message});
-  }
-  if (!influxdb.token_file.empty()) {
-    const Result<std::string> secret = read_secret(influxdb.token_file, "influxdb.token_file");
-    if (!secret) findings.push_back({Level::mend, secret.error().message});
-  }
-  if (influxdb.api == Api::v2 && influxdb.token.empty() && influxdb.token_file.empty())
-    findings.push_back(
-        {Level::mend, fmt::format("influxdb {}: api is \"2\" and there is no token, without which "
-                                  "InfluxDB 2 takes no points; set influxdb.token_file",
-                                  destination_name(influxdb))});
-  const Answer answer = ping(influxdb);
-  findings.push_back(judge_ping(influxdb.url, answer.status, answer.version, answer.error));
+  std::ranges::move(find_spool_problems(spools_of(config, spool_root(config))),
+                    std::back_inserter(findings));
+  for (const Config::Influxdb& each : config.influxdb)
+    std::ranges::move(find_influxdb_problems(config, each), std::back_inserter(findings));
 }
 
 // The kernel's tables
@@ -228,23 +164,23 @@ std::string_view take_line(std::string_view& table) {
 }
 
 Finding nobody_receives(const std::string& name) {
-  return {Level::mend, name +
-                           ": nobody receives there; start tallyd, or name the configuration it "
-                           "runs with by --config"};
+  return {Level::mend, name,
+          "nobody receives there; start tallyd, or name the configuration it runs with by "
+          "--config"};
 }
 
 Finding find_ip_socket(int type, const ListenAddress& literal, const std::string& proc_net) {
   const std::string name = ip_name(type, literal);
   if (literal.port == 0)
-    return {Level::note, name + ": the kernel chose the port; cannot be looked up"};
+    return {Level::note, name, "the kernel chose the port; cannot be looked up"};
   const std::string table =
       read_table(fmt::format("{}/{}{}", proc_net, ip_protocol(type), is_v6(literal) ? "6" : ""));
   if (const std::optional<std::uint64_t> waiting = waiting_at(table, type, literal)) {
     const std::string_view what = type == SOCK_DGRAM ? "bytes wait" : "connections wait";
-    return {Level::well, fmt::format("{}: bound, {} {}", name, with_commas(*waiting), what)};
+    return {Level::well, name, fmt::format("bound, {} {}", with_commas(*waiting), what)};
   }
   const Result<DatagramSocket> probe = DatagramSocket::open({literal.host, 0}, {});
-  if (!probe && lacks_ipv6(literal, probe.error().code)) return {Level::note, left_out(name)};
+  if (!probe && lacks_ipv6(literal, probe.error().code)) return left_out(name);
   return nobody_receives(name);
 }
 
@@ -258,9 +194,9 @@ Finding find_unix_socket(int type, const std::string& path, std::string_view tab
   const std::string name = unix_name(type, path);
   if (!is_bound(table, type, path)) return nobody_receives(name);
   if (has_lost_its_file(path))
-    return {Level::mend,
-            name + ": bound, but its file was removed: nobody can send to it; restart tallyd"};
-  return {Level::well, name + ": bound"};
+    return {Level::mend, name,
+            "bound, but its file was removed: nobody can send to it; restart tallyd"};
+  return {Level::well, name, "bound"};
 }
 
 }  // namespace
@@ -273,8 +209,8 @@ std::vector<Finding> find_problems(const LoadedConfig& loaded) {
   if (!config.listen.udp.empty())
     findings.push_back(try_receive_buffer(config.listen.receive_buffer));
   if (std::optional<std::string> exposed = exposed_password(loaded))
-    findings.push_back({Level::mend, std::move(*exposed)});
-  for (const Config::Influxdb& each : config.influxdb) find_influxdb_problems(each, findings);
+    findings.push_back({Level::mend, "configuration", std::move(*exposed)});
+  find_output_problems(config, findings);
   return findings;
 }
 
@@ -292,7 +228,7 @@ std::vector<Finding> find_running(const Config& config, const std::string& proc_
     findings.push_back(find_unix_socket(SOCK_STREAM, path, unix_table));
   const auto is_note = [](const Finding& finding) { return finding.level == Level::note; };
   if (std::ranges::all_of(findings, is_note))
-    findings.push_back({Level::mend,
+    findings.push_back({Level::mend, "listen",
                         "nothing could be looked up, so whether tallyd runs is not known; give one "
                         "address in listen a port of its own"});
   return findings;
@@ -332,43 +268,6 @@ bool is_bound(std::string_view table, int type, std::string_view path) {
     if (has_type && listens == is_stream && line == path) return true;
   }
   return false;
-}
-
-Finding judge_ping(const std::string& url, long status, const std::string& version,
-                   const std::string& error) {
-  const std::string where = "influxdb " + quote(url);
-  if (status == 0)
-    return {Level::mend,
-            fmt::format("{}: no answer: {}; is InfluxDB running there? see influxdb.url", where,
-                        error)};
-  if (version.empty())
-    return {Level::mend, fmt::format("{}: answers with status {} but not as InfluxDB does (no "
-                                     "X-Influxdb-Version); see influxdb.url",
-                                     where, status)};
-  if (api_of(version) != Api::v1)
-    return {Level::mend,
-            fmt::format(
-                "{}: is version {}, and tallyd speaks the API of 1.x (POST /write); use InfluxDB "
-                "1.x",
-                where, quote(version))};
-  if (status != 204 && status != 200)
-    return {Level::mend,
-            fmt::format("{}: /ping answers with status {} (version {}); see influxdb.url", where,
-                        status, quote(version))};
-  return {Level::well, fmt::format("{}: answers, version {}", where, quote(version))};
-}
-
-int report(const std::vector<Finding>& findings, std::ostream& out) {
-  bool is_well = true;
-  for (const Finding& finding : findings) {
-    is_well = is_well && finding.level != Level::mend;
-    const std::string_view mark = finding.level == Level::well   ? "ok  "
-                                  : finding.level == Level::note ? "note"
-                                                                 : "MEND";
-    out << mark << "  " << finding.line << '\n';
-  }
-  out << std::flush;
-  return is_well ? 0 : 1;
 }
 
 }  // namespace tally

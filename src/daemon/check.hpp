@@ -3,23 +3,19 @@
 
 #include <cstdint>
 #include <optional>
-#include <ostream>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "daemon/findings.hpp"
 #include "tally/config.hpp"
 
 namespace tally {
 
-struct Finding {
-  enum class Level { well, note, mend } level;
-  std::string line;  ///< what was found, and for `mend` the cure
-};
-
-/// The complete check: addresses, paths, receive buffer, InfluxDB. Binds what is free for a moment,
-/// which removes a socket file that no one listens on, as a start does; what is alive it leaves
-/// alone. Blocks for a few seconds at most, unless a directory of sockets is locked.
+/// The complete check: addresses, paths, receive buffer, spools, and each InfluxDB. Binds what is
+/// free for a moment, which removes a socket file that no one listens on, as a start does; what is
+/// alive it leaves alone. Nothing is written to a database or a spool. Blocks as long as
+/// `find_influxdb_problems` does, or while a directory of sockets is locked.
 std::vector<Finding> find_problems(const LoadedConfig& loaded);
 
 /// Whether a tallyd with this config receives here: each address and path is bound by someone in
@@ -45,12 +41,5 @@ std::optional<std::uint64_t> waiting_at(std::string_view table, int type,
 ///     0f9: 00000002 00000000 00010000 0001 01 10561 /run/tallyd/stream.sock
 ///                            ^ listens ^ 1 stream, 2 datagrams
 bool is_bound(std::string_view table, int type, std::string_view path);
-
-/// What InfluxDB's answer to /ping means. `status` 0: no answer, `error` says why. No I/O.
-Finding judge_ping(const std::string& url, long status, const std::string& version,
-                   const std::string& error);
-
-/// Prints a line a finding. Returns the exit status: 1 if there is something to mend, else 0.
-int report(const std::vector<Finding>& findings, std::ostream& out);
 
 }  // namespace tally

@@ -109,8 +109,8 @@ Status check_flags(const Options& options) {
   if (options.running && !is_check) return Error{"--running belongs to tallyd check"};
   if (options.offline && options.running)
     return Error{"--offline and --running exclude each other"};
-  if (options.json && options.verb != Verb::explain)
-    return Error{"--json belongs to tallyd explain"};
+  if (options.json && !is_check && options.verb != Verb::explain)
+    return Error{"--json belongs to tallyd explain and tallyd check"};
   return {};
 }
 
@@ -157,7 +157,8 @@ statistics to InfluxDB.
 Usage:
   tallyd [run]             receive, aggregate, write; until SIGTERM or Ctrl-C
   tallyd config            show the effective configuration, and where each value came from
-  tallyd check             try what the configuration names: sockets, receive buffer, InfluxDB
+  tallyd check             try what the configuration names: sockets, receive buffer, spool, and of
+                           InfluxDB version, rights, database, field types; nothing is written
   tallyd explain 'LINE'    show what becomes of a line, and what would be written
   tallyd spool [list]      show what waits on disk for the database
   tallyd spool cat         print the points that wait: | curl --data-binary @- 'URL/write?db=DB'
@@ -172,7 +173,7 @@ Flags:
   --offline                check: read the configuration only
   --running                check: is a tallyd with this configuration running? (for health checks)
   --json                   explain: one JSON object a line; explain --json - reads lines from
-                           standard input
+                           standard input. check: all findings as one JSON object
   --version, -h, --help
 
 Every key can also be set by the environment: TALLYD_FLUSH_INTERVAL=1s is flush.interval = "1s".

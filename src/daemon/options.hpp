@@ -22,7 +22,7 @@ struct Options {
   std::string log_level;  ///< of --log-level; "" if not given
   bool offline = false;   ///< check: read the config only
   bool running = false;   ///< check: is a tallyd with this config running?
-  bool json = false;      ///< explain
+  bool json = false;      ///< explain, check
   std::string line;       ///< explain: the datagram, or "-" for standard input
   SpoolAction spool_action = SpoolAction::list;
   std::string spool_root;  ///< spool: the directory named; "" is the default

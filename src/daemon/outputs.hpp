@@ -19,10 +19,6 @@
 
 namespace tally {
 
-/// The spools of the configured destinations below `root`, in their order; none if it is "" or if
-/// points go to the terminal.
-std::vector<SpoolSettings> spools_of(const Config& config, const std::string& root);
-
 /// Gives every payload to every destination. Each has its own queue, disk and schedule: what one
 /// does not take waits for that one alone. Main's loop.
 class Outputs {

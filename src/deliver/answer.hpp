@@ -1,6 +1,7 @@
 #pragma once
 // An answer as the judges see it, and the words that their verdicts share. Pure.
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -46,6 +47,10 @@ Verdict judge_wrong_api(const Case& c);
 
 /// The database, or bucket, is not there.
 Verdict judge_missing_database(const Case& c);
+
+/// "Sun, 06 Nov 1994 08:49:37 GMT", the one form of a date that HTTP lets a server send (RFC 9110
+/// 5.6.7).
+std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text);
 
 /// The server's wish from Retry-After: seconds, or a date, which is measured from the answer's own
 /// Date, so that our clock may be wrong. 0 if there is none or it makes no sense, at most 300 s.

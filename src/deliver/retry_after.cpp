@@ -13,8 +13,16 @@ using namespace std::chrono;
 
 constexpr seconds longest{300};
 
-/// "Sun, 06 Nov 1994 08:49:37 GMT", the one form of a date that HTTP lets a server send (RFC
-/// 9110 5.6.7).
+std::optional<seconds> parse_seconds(std::string_view text) {
+  std::uint32_t number = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, number);
+  if (stop != end || error == std::errc::invalid_argument) return std::nullopt;
+  return error == std::errc::result_out_of_range ? longest : seconds{number};
+}
+
+}  // namespace
+
 std::optional<sys_seconds> parse_http_date(std::string_view text) {
   constexpr std::string_view months = "JanFebMarAprMayJunJulAugSepOctNovDec";
   if (text.size() != 29 || !text.ends_with(" GMT")) return std::nullopt;
@@ -33,16 +41,6 @@ std::optional<sys_seconds> parse_http_date(std::string_view text) {
   if (month % 3 != 0 || !date.ok() || hour < 0 || minute < 0 || second < 0) return std::nullopt;
   return sys_days{date} + hours{hour} + minutes{minute} + seconds{second};
 }
-
-std::optional<seconds> parse_seconds(std::string_view text) {
-  std::uint32_t number = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, number);
-  if (stop != end || error == std::errc::invalid_argument) return std::nullopt;
-  return error == std::errc::result_out_of_range ? longest : seconds{number};
-}
-
-}  // namespace
 
 seconds retry_after(const Response& response) {
   if (const auto wish = parse_seconds(response.retry_after)) return std::min(longest, *wish);

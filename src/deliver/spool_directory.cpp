@@ -149,6 +149,24 @@ Result<SpoolDirectory> SpoolDirectory::open(const std::string& path) {
   return opened;
 }
 
+Status SpoolDirectory::try_to_make(const std::string& path) {
+  const std::string clean = without_slashes_at_end(path);
+  std::string above = split(clean).parent;
+  const bool is_parent_there = access(above.c_str(), F_OK) == 0;
+  while (access(above.c_str(), F_OK) != 0 && errno == ENOENT && above != "/" && above != ".")
+    above = split(above).parent;
+  if (access(above.c_str(), W_OK | X_OK) != 0) {
+    const int code = errno;
+    return Error{"spool " + clean + ": cannot be made in " + above + ": " + std::strerror(code) +
+                     "; give tallyd a directory that it can write to",
+                 code};
+  }
+  if (!is_parent_there) return {};  // what is made on the way is ours
+  const Result<Descriptor> parent = open_directory(AT_FDCWD, above, above);
+  if (!parent) return parent.error();
+  return check_directory(parent.value().get(), above, true);
+}
+
 Status SpoolDirectory::lock() {
   Result<Descriptor> file = open_file("LOCK", O_RDWR | O_CREAT);
   if (!file) return file.error();

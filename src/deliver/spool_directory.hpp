@@ -39,6 +39,9 @@ class SpoolDirectory {
   /// To look at only: no lock, nothing is made. The same checks.
   static Result<SpoolDirectory> look(const std::string& path);
 
+  /// Whether `open` could make a directory that is not there yet. Nothing is made.
+  static Status try_to_make(const std::string& path);
+
   const std::string& path() const { return path_; }
   int fd() const { return directory_.get(); }
 

@@ -1,11 +1,11 @@
 #include <fmt/format.h>
 
-#include <iterator>
 #include <string>
 #include <utility>
 
 #include "deliver/base64.hpp"
 #include "deliver/series_json.hpp"
+#include "deliver/url.hpp"
 #include "tally/api.hpp"
 #include "tally/text.hpp"
 
@@ -13,21 +13,6 @@
 
 namespace tally {
 namespace {
-
-/// Percent-encoding of all but the unreserved (RFC 3986 2.3).
-std::string url_encoded(std::string_view text) {
-  constexpr std::string_view unreserved =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-  std::string out;
-  for (const char c : text) {
-    if (unreserved.find(c) != std::string_view::npos) {
-      out += c;
-    } else {
-      fmt::format_to(std::back_inserter(out), "%{:02X}", static_cast<unsigned char>(c));
-    }
-  }
-  return out;
-}
 
 /// An identifier of InfluxQL.
 std::string identifier(std::string_view name) {

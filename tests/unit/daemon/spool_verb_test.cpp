@@ -1,6 +1,6 @@
-#include "daemon/outputs.hpp"
-#include "daemon/sources.hpp"
 #include "daemon/spool_verb.hpp"
+#include "daemon/destinations.hpp"
+#include "daemon/sources.hpp"
 
 #include <doctest/doctest.h>
 
