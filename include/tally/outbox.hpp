@@ -61,7 +61,7 @@ struct OutboxCounts {
 
 /// Payloads in order, one in flight at a time. Back-off is full jitter: a random time up to
 /// 0.5 s * 2^n, at most 30 s (60 s when only an operator can mend it), at least the server's
-/// Retry-After (of which 300 s at most), reset by the first success
+/// Retry-After (of which 300 s at most), reset by the first success and the first `may_be_a_line`
 /// (M. Brooker, "Exponential Backoff And Jitter", 2015).
 ///
 /// What a verdict makes of the payload in flight. Parts take its place, with new ids, and are sent
@@ -178,6 +178,7 @@ class Outbox {
   std::size_t body_bytes_max_ = SIZE_MAX;  ///< half of the smallest that was too large
   bool in_flight_ = false;
   std::uint32_t failures_ = 0;
+  bool was_refused_ = false;     ///< for a line, perhaps, since the last payload was done
   std::uint32_t fruitless_ = 0;  ///< refusals of suspects since the server accepted something
   std::string refusal_;          ///< what it said of the last
   Instant not_before_{};

@@ -167,7 +167,10 @@ void Outbox::settle([[maybe_unused]] PayloadId id, const Verdict& verdict, Insta
   const Outcome outcome = obey(verdict);
   if (outcome != Outcome::done) ++counts_.retries;
   if (outcome == Outcome::later) return wait(verdict, now);
-  if (outcome == Outcome::done) failures_ = 0;
+  if (outcome == Outcome::done) {
+    failures_ = 0;
+    was_refused_ = false;
+  }
   hurry();
 }
 
@@ -298,10 +301,9 @@ void Outbox::halve_front(bool others_are_written) {
 /// The front was refused, and a line of it may be why.
 Outbox::Outcome Outbox::refuse(const Verdict& verdict) {
   Waiting& refused = queue_.front();
-  if (refused.refusals == 0 && refused.halvings == 0) {
-    refused.written_before = counts_.written;
-    failures_ = 0;  // those before this one were of another kind: here is a server that answers
-  }
+  if (refused.refusals == 0 && refused.halvings == 0) refused.written_before = counts_.written;
+  // Those before the first were of another kind: here is a server that answers.
+  if (!std::exchange(was_refused_, true)) failures_ = 0;
   ++refused.refusals;
   if (!refused.is_suspect) return Outcome::later;
   refused.is_refused = true;
