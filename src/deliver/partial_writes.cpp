@@ -180,8 +180,13 @@ Verdict judge_counted(const Case& c, std::string_view text) {
 Verdict judge_whole(const Case& c, std::string_view text) {
   const Reason& reason = reason_of(text);
   if (reason.sign.empty()) return judge_unexplained(c);
-  // 0, for it does not say how many: all, if that were believed, known series too.
-  if (reason.loss == PointLoss::series_limit) return judge_series_limit(c, reason, 0);
+  if (reason.loss == PointLoss::series_limit) {
+    // It does not say how many: were it all, series that it knows would be given up too.
+    Verdict verdict = judge_series_limit(c, reason, 0);
+    verdict.message = fmt::format("InfluxDB at {} takes no points of new series: {}; {}", c.to.url,
+                                  answer(c), reason.cure);
+    return verdict;
+  }
   return c.payload.points > 1 ? judge_unexplained(c) : drop_all(c, reason);
 }
 
