@@ -51,9 +51,8 @@ std::optional<std::string> gunzip(std::string_view packed, std::size_t bytes_max
   if (!told || *told > bytes_max || decompressor == nullptr) return std::nullopt;
   std::string plain(*told, '\0');
   std::size_t used = 0, made = 0;
-  const libdeflate_result result =
-      libdeflate_gzip_decompress_ex(decompressor.get(), packed.data(), packed.size(), plain.data(),
-                                    plain.size(), &used, &made);
+  const libdeflate_result result = libdeflate_gzip_decompress_ex(
+      decompressor.get(), packed.data(), packed.size(), plain.data(), plain.size(), &used, &made);
   if (result != LIBDEFLATE_SUCCESS || used != packed.size() || made != plain.size())
     return std::nullopt;
   return plain;

@@ -18,7 +18,7 @@ class Output {
 
   virtual void push(Payload payload) = 0;
   virtual DeliveryCounts counts() const = 0;
-  virtual std::size_t bytes() const = 0;  ///< of bodies that wait in memory
+  virtual std::size_t bytes() const = 0;                  ///< of bodies that wait in memory
   virtual std::uint64_t disk_bytes() const { return 0; }  ///< of the spool
 
   /// Sends what waits, leaves what is left after `within` on disk or gives it up (counted as

@@ -152,9 +152,9 @@ Verdict judge_overload(const Case& c) {
   return verdict;
 }
 
-/// Whether a 500 tells of the server's own trouble, which no line makes: the errors that tsdb (store,
-/// shard, engine) and the coordinator of influxdata/influxdb 1.x declare, and those of a disk; 2.x
-/// has the same behind its own words. Names that a client chose stand further on.
+/// Whether a 500 tells of the server's own trouble, which no line makes: the errors that tsdb
+/// (store, shard, engine) and the coordinator of influxdata/influxdb 1.x declare, and those of a
+/// disk; 2.x has the same behind its own words. Names that a client chose stand further on.
 bool is_own_trouble(std::string_view error) {
   constexpr std::string_view beginnings[] = {
       "timeout",

@@ -200,9 +200,9 @@ TEST_CASE("F35: kills at random moments of an outage leave whole windows, and al
     load.run(300ms + std::chrono::milliseconds(random() % 500));
     lives.kill();
     lines += load.lines();
-    const double hits = lives.spool().waiting().sum(hits_measurement);
-    CHECK(hits >= before);
-    before = hits;
+    const double found = lives.spool().waiting().sum(hits_measurement);
+    CHECK(found >= before);
+    before = found;
   }
   const StoredPoints waiting = lives.spool().waiting();
   CHECK(before > 0);
