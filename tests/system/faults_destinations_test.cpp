@@ -156,7 +156,7 @@ TEST_CASE(
   StatsdSender(lives.tallyd().port()).send("fault.bad:7|c");
   CHECK(eventually(patience, [&] { return tolerant.sum("fault.bad.count") == 7; }));
   const auto is_told = [&] {
-    return tolerant.stored().sum("tallyd.points.count", "count", {"state", "dead"}) == 1;
+    return tolerant.stored().sum("tallyd.points.count", "count", {"state", "dead_lettered"}) == 1;
   };
   CHECK_MESSAGE(eventually(patience, is_told), lives.tallyd().log());
   lives.stop();

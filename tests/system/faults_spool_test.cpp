@@ -585,7 +585,7 @@ TEST_CASE("dead letters: a refused line is kept, printed, put back and sent when
   load.one_each();
   StatsdSender(lives.tallyd().port()).send("fault.bad:7|c");
   const auto is_dead = [&] {
-    return server.stored().sum("tallyd.points.count", "count", {"state", "dead"}) == 1;
+    return server.stored().sum("tallyd.points.count", "count", {"state", "dead_lettered"}) == 1;
   };
   CHECK_MESSAGE(eventually(patience, is_dead), lives.tallyd().log());
   const std::string dead = lives.spool().verb("dead");
@@ -647,7 +647,7 @@ TEST_CASE("F26: a line that makes the server fail is found among those on disk, 
   server.listen();
   CHECK_MESSAGE(all_is_stored(server, load), lives.tallyd().log());
   const auto is_dead = [&] {
-    return server.stored().sum("tallyd.points.count", "count", {"state", "dead"}) == 1;
+    return server.stored().sum("tallyd.points.count", "count", {"state", "dead_lettered"}) == 1;
   };
   CHECK_MESSAGE(eventually(patience, is_dead), lives.tallyd().log());
   lives.stop();

@@ -40,7 +40,7 @@ bool hits_become(const Badflux& server, std::uint64_t lines) {
 // Points that tallyd gave up, by its own series.
 double given_up(const StoredPoints& stored) {
   double sum = 0;
-  for (const char* state : {"dropped", "dead"})
+  for (const char* state : {"dropped", "dead_lettered"})
     sum += stored.sum("tallyd.points.count", "count", {"state", state});
   return sum;
 }
