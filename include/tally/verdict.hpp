@@ -38,7 +38,8 @@ enum class PointLoss : std::uint8_t {
 struct Verdict {
   Action action = Action::keep;
   PointLoss loss = PointLoss::none;
-  std::uint32_t points_lost = 0;  ///< of the payload; with `written` the rest is stored
+  /// Of the payload; with `written` the rest is stored, with `known_alone` 0 is "it does not say".
+  std::uint32_t points_lost = 0;
   bool configuration =
       false;                  ///< only an operator can mend it: back off up to 60 s instead of 30 s
   bool api_in_doubt = false;  ///< the server may speak another API: ask it before the next attempt

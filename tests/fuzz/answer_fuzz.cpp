@@ -109,7 +109,7 @@ void check_action(const Verdict& verdict, const Input& input) {
         fail("no lines to take out, or none left", verdict);
       break;
     case Action::known_alone:
-      if (!loses || lines > 0) fail("a series limit without a loss", verdict);
+      if (is_silent || lines > 0) fail("a series limit without a word, or with lines", verdict);
       break;
   }
 }
