@@ -101,7 +101,7 @@ struct End {
   std::uint64_t dropped = 0;
 };
 End end_of(const std::string& log) {
-  std::string line = line_with(log, "stopped: ");
+  std::string line = line_with(log, "info stopped: ");
   std::erase(line, ',');
   End end;
   const std::size_t at = line.rfind(';');
