@@ -222,8 +222,10 @@ std::size_t Scanner::read_short(std::span<ScannedLine> lines) {
     const std::uint32_t* line_end = place + 2;
     const std::size_t value_size = pipe - colon - 1;
     const std::size_t type_size = *line_end - pipe - 1;
+    // A type of one or two bytes: behind the last '|' of a text there may be none to read.
     const bool has_value = pipe < size && text[colon] == ':' && text[pipe] == '|' &&
-                           colon != begin && value_size - 1 < 8 && colon + 9 <= readable_;
+                           colon != begin && value_size - 1 < 8 && colon + 9 <= readable_ &&
+                           type_size - 1 < 2;
     if (!has_value) break;
     const char type = text[pipe + 1];
     const bool is_timer = type_size == 2 && type == 'm' && text[pipe + 2] == 's';
