@@ -19,6 +19,7 @@
 #include "daemon/options.hpp"
 #include "daemon/sources.hpp"
 #include "daemon/spool_verb.hpp"
+#include "daemon/wall_clock.hpp"
 
 namespace tally {
 namespace {
@@ -46,9 +47,8 @@ int check(const Options& options, const LoadedConfig& loaded, const std::string&
 
 int spool(const Options& options, const Config& config) {
   const std::string root = options.spool_root.empty() ? spool_root(config) : options.spool_root;
-  const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
   return run_spool({.action = options.spool_action, .root = root, .sinks = spools_of(config, root)},
-                   now, std::cout, std::cerr);
+                   wall_now(), std::cout, std::cerr);
 }
 
 int run_verb(const Options& options, const LoadedConfig& loaded, const std::string& file_name) {

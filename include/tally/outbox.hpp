@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tally/delivery.hpp"
 #include "tally/payload.hpp"
 #include "tally/time.hpp"
 #include "tally/verdict.hpp"
@@ -58,6 +59,9 @@ struct OutboxCounts {
   }
   bool balances() const { return pushed == written + queued + dead + moved + dropped(); }
 };
+
+/// What an outbox tells of its destination. What it `moved` is not in it: someone else has that.
+DeliveryCounts delivery_of(const OutboxCounts& counts);
 
 /// Payloads in order, one in flight at a time. Back-off is full jitter: a random time up to
 /// 0.5 s * 2^n, at most 30 s (60 s when only an operator can mend it), at least the server's

@@ -11,6 +11,7 @@
 
 #include "daemon/destinations.hpp"
 #include "daemon/influxdb_findings.hpp"
+#include "daemon/wall_clock.hpp"
 #include "deliver/http.hpp"
 #include "deliver/url.hpp"
 #include "uv/handles.hpp"
@@ -23,19 +24,10 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds timeout_max{5'000};
 
-std::string without_end_slashes(std::string url) {
-  while (url.ends_with('/')) url.pop_back();
-  return url;
-}
-
 HttpSettings http_settings(const Config::Influxdb& influxdb) {
   return {.timeout = std::min(influxdb.timeout, timeout_max),
           .ca_file = influxdb.ca_file,
           .proxy = influxdb.proxy};
-}
-
-WallTime wall_now() {
-  return std::chrono::time_point_cast<milliseconds>(std::chrono::system_clock::now());
 }
 
 /// One destination, asked one thing after the other on a loop of its own.
@@ -118,12 +110,9 @@ bool Inquiry::find_server() {
 
 Response Inquiry::try_to_write() {
   Trial trial = trial_of(to_, *credentials_, server_);
-  using Method = HttpRequest::Method;
-  return ask({.method = trial.is_get ? Method::get : Method::post,
-              .url = url_ + trial.request.path,
-              .body = std::move(trial.request.body),
-              .headers = std::move(trial.request.headers),
-              .keeps_connection = trial.request.keeps_connection});
+  HttpRequest request = post_to(url_, std::move(trial.request));
+  if (trial.is_get) request.method = HttpRequest::Method::get;
+  return ask(std::move(request));
 }
 
 /// Whether points would be taken now.

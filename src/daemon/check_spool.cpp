@@ -110,9 +110,7 @@ void try_spool(const SpoolSettings& settings, std::vector<Finding>& findings) {
 }  // namespace
 
 Finding judge_room(const DiskRoom& room, const SpoolSettings& settings) {
-  const auto share =
-      static_cast<std::uint64_t>(settings.free_share_min * static_cast<double>(room.total));
-  const std::uint64_t left = std::max(share, settings.free_bytes_min);
+  const std::uint64_t left = settings.left_to_others(room.total);
   const std::string subject = subject_of(settings);
   if (room.free < left)
     return {Level::mend, subject,

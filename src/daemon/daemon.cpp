@@ -15,6 +15,7 @@
 #include "daemon/log.hpp"
 #include "daemon/self_metrics.hpp"
 #include "daemon/sources.hpp"
+#include "daemon/wall_clock.hpp"
 #include "tally/text.hpp"
 
 namespace tally {
@@ -32,10 +33,6 @@ constexpr int niceness = 5;                     // of main
 // One payload of counters, some milliseconds.
 constexpr std::size_t series_a_slice = 5000;
 constexpr std::size_t bytes_ahead_max = 8 << 20;  // of text, made ahead of what is sent
-
-WallTime wall_now() {
-  return std::chrono::time_point_cast<milliseconds>(std::chrono::system_clock::now());
-}
 
 std::uint64_t random_seed() {
   std::random_device device;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "daemon/sources.hpp"
+#include "deliver/url.hpp"
 
 namespace tally {
 namespace {
@@ -14,10 +15,9 @@ namespace {
 std::uint64_t fingerprint_of(const Config::Influxdb& to) {
   std::string_view url = to.url;
   url.remove_prefix(std::min(url.find("://") + 3, url.size()));
-  while (url.ends_with('/')) url.remove_suffix(1);
   const std::string policy =
       to.org.empty() ? to.retention_policy : to.retention_policy + '\0' + to.org;
-  return spool_fingerprint(url, to.database, policy);
+  return spool_fingerprint(without_end_slashes(url), to.database, policy);
 }
 
 SpoolSyncPolicy policy_of(Config::Spool::Sync sync) {

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "daemon/sources.hpp"
+#include "daemon/wall_clock.hpp"
 #include "tally/carry.hpp"
 #include "tally/ingest.hpp"
 #include "tally/parse.hpp"
@@ -237,10 +238,6 @@ std::size_t read_escape(std::string_view text, char& byte) {
   if (error != std::errc() || end != text.data() + 4) return 0;
   byte = static_cast<char>(value);
   return 4;
-}
-
-WallTime wall_now() {
-  return std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
 }
 
 }  // namespace

@@ -187,26 +187,18 @@ std::string subject_of(const Destination& to) {
 
 std::optional<Finding> judge_reach(const Response& answer, const Destination& to) {
   if (answer.transport_error.empty()) return std::nullopt;
+  if (std::string line = why_unreached(answer, to); !line.empty())
+    return finding(Level::mend, to, std::move(line));
   const std::string why = words(answer.transport_error);
-  const auto mend = [&](std::string_view what, std::string_view cure) {
-    return finding(Level::mend, to, fmt::format("{} {}: {}; {}", what, to.url, why, cure));
-  };
-  switch (answer.no_answer) {
-    case NoAnswer::unreachable:
-      return mend("nothing answers at", "start InfluxDB or correct influxdb.url");
-    case NoAnswer::unresolved:
-      return mend("cannot find the host of", "correct influxdb.url or the name service");
-    case NoAnswer::timed_out:
-      return mend("no answer in time from", "look at the server's load and at firewalls between");
-    case NoAnswer::tls:
-      return mend("no trusted connection to",
-                  "set influxdb.ca_file to the authority that signed the server's certificate, or "
-                  "correct influxdb.url");
-    case NoAnswer::broken:
-      break;
-  }
-  return mend("no whole answer from",
-              "is InfluxDB running there, and is it https where influxdb.url says http?");
+  if (answer.no_answer == NoAnswer::timed_out)
+    return finding(Level::mend, to,
+                   fmt::format("no answer in time from {}: {}; look at the server's load and at "
+                               "firewalls between",
+                               to.url, why));
+  return finding(Level::mend, to,
+                 fmt::format("no whole answer from {}: {}; is InfluxDB running there, and is it "
+                             "https where influxdb.url says http?",
+                             to.url, why));
 }
 
 Finding describe_server(const std::optional<Server>& server, std::chrono::milliseconds took,

@@ -10,8 +10,10 @@
 
 #include "daemon/destinations.hpp"
 #include "daemon/sources.hpp"
+#include "daemon/wall_clock.hpp"
 #include "deliver/backlog.hpp"
 #include "deliver/influx_writer.hpp"
+#include "deliver/spool_reader.hpp"
 #include "deliver/terminal_output.hpp"
 #include "tally/text.hpp"
 
@@ -19,10 +21,6 @@ namespace tally {
 namespace {
 
 using std::chrono::milliseconds;
-
-WallTime wall_now() {
-  return std::chrono::time_point_cast<milliseconds>(std::chrono::system_clock::now());
-}
 
 Result<InfluxSettings> influx_settings(const Config& config, const Config::Influxdb& from) {
   Result<Credentials> credentials = read_credentials(from);
@@ -55,9 +53,7 @@ bool has_segments(const std::string& directory) {
 // Spools of destinations that the config does not name any more: nobody sends what is in them.
 void warn_of_strangers(const std::string& root, const std::vector<SpoolSettings>& own,
                        spdlog::logger& log) {
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(root, error)) {
-    const std::string path = entry.path();
+  for (const std::string& path : spools_below(root)) {
     const bool is_own =
         std::ranges::any_of(own, [&](const SpoolSettings& each) { return each.directory == path; });
     if (is_own || !has_segments(path)) continue;

@@ -2,13 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <filesystem>
 #include <ostream>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
+#include "deliver/body.hpp"
 #include "deliver/dead_letters.hpp"
 #include "deliver/spool_reader.hpp"
 #include "tally/text.hpp"
@@ -18,17 +16,6 @@ namespace {
 
 constexpr std::size_t retry_lines_max = 5000;
 constexpr std::size_t retry_bytes_max = 1 << 20;
-
-/// The spools below `root`, sorted; those of destinations that are configured no more among them.
-std::vector<std::string> directories_in(const std::string& root) {
-  std::vector<std::string> found;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(root, error)) {
-    if (std::filesystem::exists(entry.path() / "LOCK", error)) found.push_back(entry.path());
-  }
-  std::ranges::sort(found);
-  return found;
-}
 
 std::string describe(const SegmentReport& segment) {
   const SegmentSurvey& survey = segment.survey;
@@ -75,11 +62,9 @@ std::string_view zeros_of(Precision precision) {
 
 Status cat(const std::string& directory, std::ostream& out) {
   const auto print = [&](const Payload& payload) {
-    std::string_view rest = payload.body;
-    for (std::size_t end = rest.find('\n'); end != std::string_view::npos; end = rest.find('\n')) {
-      out << rest.substr(0, end) << zeros_of(payload.precision) << '\n';
-      rest.remove_prefix(end + 1);
-    }
+    for_each_line(payload.body, [&](std::string_view line) {
+      out << line << zeros_of(payload.precision) << '\n';
+    });
   };
   const auto segments = look_at_spool(directory, print);
   if (!segments) return segments.error();
@@ -163,7 +148,7 @@ int run_spool(const SpoolCommand& command, WallTime now, std::ostream& out, std:
   if (command.action == SpoolAction::retry_dead) {
     for (const SpoolSettings& sink : command.sinks) report(retry_dead(sink, now, out));
   } else {
-    for (const std::string& directory : directories_in(command.root))
+    for (const std::string& directory : spools_below(command.root))
       report(look(command.action, directory, out));
   }
   return is_well && out.flush() ? 0 : 1;

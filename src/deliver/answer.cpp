@@ -62,6 +62,27 @@ std::string words(std::string_view foreign) {
   return quoted.substr(1);
 }
 
+std::string why_unreached(const Response& response, const Destination& to) {
+  const std::string why = words(response.transport_error);
+  switch (response.no_answer) {
+    case NoAnswer::unreachable:
+      return fmt::format("nothing answers at {}: {}; start InfluxDB or correct influxdb.url",
+                         to.url, why);
+    case NoAnswer::unresolved:
+      return fmt::format("cannot find the host of {}: {}; correct influxdb.url or the name service",
+                         to.url, why);
+    case NoAnswer::tls:
+      return fmt::format(
+          "no trusted connection to {}: {}; set influxdb.ca_file to the authority that signed the "
+          "server's certificate, or correct influxdb.url",
+          to.url, why);
+    case NoAnswer::timed_out:
+    case NoAnswer::broken:
+      break;
+  }
+  return {};
+}
+
 std::string answer(const Case& c) {
   if (c.error.empty()) return fmt::format("{} without a text", c.response.status);
   std::string line = without_query(c.error);

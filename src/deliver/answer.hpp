@@ -33,6 +33,10 @@ struct Case {
 /// would give away.
 std::string words(std::string_view foreign);
 
+/// Why nobody was reached, and the cure; "" for a silence or a broken answer, which say something
+/// else of a write than of a question.
+std::string why_unreached(const Response& response, const Destination& to);
+
 /// `404 "404 page not found"`
 std::string answer(const Case& c);
 

@@ -239,6 +239,13 @@ std::string Transfer::reason_of(CURLcode result) const {
 
 }  // namespace
 
+HttpRequest post_to(const std::string& url, ApiRequest request) {
+  return {.url = url + request.path,
+          .body = std::move(request.body),
+          .headers = std::move(request.headers),
+          .keeps_connection = request.keeps_connection};
+}
+
 class Http::Client {
  public:
   Client(uv::Loop& loop, HttpSettings settings);

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "tally/api.hpp"
 #include "tally/response.hpp"
 #include "uv/handles.hpp"
 
@@ -29,6 +30,9 @@ struct HttpRequest {
   std::vector<std::string> headers;  ///< "Name: value"
   bool keeps_connection = true;      ///< for the next request
 };
+
+/// A POST to the server at `url`, which has no slash at its end.
+HttpRequest post_to(const std::string& url, ApiRequest request);
 
 /// Sends requests through libcurl, driven by the loop. Connections are kept and used again.
 /// Redirects are not followed, and no more than `body_bytes_max` and `headers_bytes_max` are read:

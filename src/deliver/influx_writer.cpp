@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "deliver/gzip.hpp"
+#include "deliver/url.hpp"
 
 // The outboxes say what to send and when, `judge` what an answer means; here is only what moves
 // between them. `pump` is the one place where a request begins, and it is called after everything
@@ -27,11 +28,6 @@ std::uint64_t random_number() {
   return number;
 }
 
-std::string without_end_slashes(std::string url) {
-  while (url.ends_with('/')) url.pop_back();
-  return url;
-}
-
 bool is_same(const Credentials& a, const Credentials& b) {
   return a.password == b.password && a.token == b.token;
 }
@@ -48,19 +44,6 @@ void add_left_out(const std::vector<std::uint32_t>& left_out, Verdict& verdict) 
     verdict.message = "the API of InfluxDB 0.8 has no words for some points: they are lost";
 }
 
-void add(const OutboxCounts& lane, DeliveryCounts& all) {
-  all.written += lane.written;
-  all.dead += lane.dead;
-  all.dropped_full += lane.dropped_full;
-  all.dropped_refused += lane.dropped_refused;
-  all.dropped_conflict += lane.dropped_conflict;
-  all.dropped_expired += lane.dropped_expired;
-  all.dropped_series += lane.dropped_series;
-  all.dropped_shutdown += lane.dropped_shutdown;
-  all.attempts += lane.attempts;
-  all.retries += lane.retries;
-}
-
 }  // namespace
 
 InfluxWriter::Lane::Lane(OutboxLimits limits, KnownSeries& known)
@@ -70,11 +53,10 @@ InfluxWriter::InfluxWriter(uv::Loop& loop, InfluxSettings settings, OutboxLimits
                            spdlog::logger& log, std::unique_ptr<Backlog> backlog)
     : loop_(loop),
       settings_(std::move(settings)),
-      destination_(settings_.destination),
-      credentials_(settings_.credentials),
+      url_(without_end_slashes(settings_.destination.url)),
       limits_(limits),
       backlog_(std::move(backlog)),
-      log_(log, destination_.url),
+      log_(log, settings_.destination.url),
       known_(settings_.series_max, random_number()),
       live_(limits, known_),
       replay_(limits, known_),
@@ -86,8 +68,7 @@ InfluxWriter::InfluxWriter(uv::Loop& loop, InfluxSettings settings, OutboxLimits
                pump();
              }),
       drain_timer_(loop, [this] { end_drain(); }),
-      is_api_known_(destination_.api_is_fixed) {
-  settings_.destination.url = without_end_slashes(std::move(settings_.destination.url));
+      is_api_known_(settings_.destination.api_is_fixed) {
   if (backlog_ && !backlog_->empty()) timer_.start(milliseconds{0});
 }
 
@@ -115,9 +96,8 @@ bool InfluxWriter::goes_to_disk() const {
 }
 
 DeliveryCounts InfluxWriter::counts() const {
-  DeliveryCounts all;
-  add(live_.outbox.counts(), all);
-  add(replay_.outbox.counts(), all);
+  DeliveryCounts all = delivery_of(live_.outbox.counts());
+  all += delivery_of(replay_.outbox.counts());
   all.pushed = pushed_;
   all.queued = live_.outbox.counts().queued;
   all.dead -= not_buried_;
@@ -164,7 +144,7 @@ void InfluxWriter::bury(Lane& lane) {
 
 void InfluxWriter::pump() {
   if (is_asking_) return;
-  if (drained_ && is_drained()) return end_drain();
+  if (drained_ && live_.outbox.empty()) return end_drain();
   feed_replay();
   attempt(live_);
   attempt(replay_);
@@ -207,20 +187,21 @@ void InfluxWriter::arm() {
 
 void InfluxWriter::send(Lane& lane) {
   if (!is_api_known_) return find_api(lane, 0);
-  ApiRequest request = write_request(destination_, credentials_, *lane.sent);
+  ApiRequest request = write_request(settings_.destination, settings_.credentials, *lane.sent);
   lane.left_out = std::move(request.left_out);
+  HttpRequest write = post_to(url_, std::move(request));
   std::optional<std::string> packed;
-  if (settings_.gzip) packed = gzip(request.body);
-  if (packed) request.headers.emplace_back("Content-Encoding: gzip");
-  http_.send({.url = settings_.destination.url + request.path,
-              .body = packed ? std::move(*packed) : std::move(request.body),
-              .headers = std::move(request.headers),
-              .keeps_connection = request.keeps_connection},
+  if (settings_.gzip) packed = gzip(write.body);
+  if (packed) {
+    write.body = std::move(*packed);
+    write.headers.emplace_back("Content-Encoding: gzip");
+  }
+  http_.send(std::move(write),
              [this, &lane](const Response& response) { on_answer(lane, response); });
 }
 
 void InfluxWriter::on_answer(Lane& lane, const Response& response) {
-  Verdict verdict = judge(response, *lane.sent, destination_);
+  Verdict verdict = judge(response, *lane.sent, settings_.destination);
   if (std::exchange(has_created_, false) && verdict.action == Action::create_database) {
     verdict.action = Action::keep;  // so that it waits for the back-off before it is created again
     verdict.message += ", although it was created a moment ago";
@@ -267,14 +248,14 @@ void InfluxWriter::after_settling(Lane& lane, const Verdict& verdict, std::size_
 // is flushed now tells whether the destination is away. Where a line may be the cause the server
 // has answered, and what it makes of other lines tells these from that one.
 void InfluxWriter::fail(const Lane& lane, const Verdict& verdict) {
-  if (&lane == &live_) return begin_outage(lane);
+  if (&lane == &live_) return begin_outage(lane.outbox.due().value_or(now()));
   if (verdict.may_be_a_line) is_down_ = false;
   if (is_down_) not_before_ = lane.outbox.due().value_or(now());
 }
 
-void InfluxWriter::begin_outage(const Lane& lane) {
+void InfluxWriter::begin_outage(Instant next_attempt) {
   if (!std::exchange(is_down_, true)) down_since_ = now();
-  not_before_ = lane.outbox.due().value_or(now());
+  not_before_ = next_attempt;
   move_to_disk();
 }
 
@@ -290,21 +271,24 @@ void InfluxWriter::end_outage() {
 
 // ---- questions beside the writes ---------------------------------------------------------------
 
-void InfluxWriter::ask(std::string_view path, Http::Done done) {
+HttpRequest InfluxWriter::get(std::string_view path) const {
+  return {.method = HttpRequest::Method::get,
+          .url = url_ + std::string(path),
+          .body = {},
+          .headers = {}};
+}
+
+void InfluxWriter::ask(HttpRequest question, Http::Done done) {
   is_asking_ = true;
-  http_.send({.method = HttpRequest::Method::get,
-              .url = settings_.destination.url + std::string(path),
-              .body = {},
-              .headers = {}},
-             [this, done = std::move(done)](const Response& response) {
-               is_asking_ = false;
-               done(response);
-             });
+  http_.send(std::move(question), [this, done = std::move(done)](const Response& response) {
+    is_asking_ = false;
+    done(response);
+  });
 }
 
 // With a payload in flight: if nobody answers, that is its failed attempt.
 void InfluxWriter::find_api(Lane& lane, std::size_t probe) {
-  ask(probe_paths[probe], [this, &lane, probe](const Response& response) {
+  ask(get(probe_paths[probe]), [this, &lane, probe](const Response& response) {
     if (!response.transport_error.empty()) return on_answer(lane, response);
     const std::optional<Server> server = identify(response);
     if (!server && probe + 1 < std::size(probe_paths)) return find_api(lane, probe + 1);
@@ -315,11 +299,11 @@ void InfluxWriter::find_api(Lane& lane, std::size_t probe) {
 }
 
 void InfluxWriter::doubt_api(const Response& response) {
-  if (destination_.api_is_fixed) return;
+  if (settings_.destination.api_is_fixed) return;
   const std::optional<Server> server = identify(response);
   if (!server) {
     is_api_known_ = false;
-  } else if (server->api != destination_.api) {
+  } else if (server->api != settings_.destination.api) {
     use(*server);
     // Once: behind one address there may be two that send us from one to the other.
     if (!std::exchange(has_switched_, true)) hurry();
@@ -333,14 +317,14 @@ void InfluxWriter::hurry() {
 }
 
 void InfluxWriter::use(const Server& server) {
-  destination_.api = server.api;
+  settings_.destination.api = server.api;
   log_.found(server);
 }
 
 // A server that stores nothing of a payload, but answers other questions: one of its lines may be
 // the cause. Not all that take points know /ping.
 void InfluxWriter::ask_if_alive(Lane& lane) {
-  ask("/ping", [this, &lane](const Response& response) {
+  ask(get("/ping"), [this, &lane](const Response& response) {
     const bool is_alive = response.transport_error.empty() && response.status < 500;
     if (is_alive) {
       const bool others = live_.outbox.counts().written > written_before_replay_;
@@ -356,39 +340,32 @@ void InfluxWriter::reload_credentials() {
   if (!settings_.reload_credentials) return;
   Credentials changed = settings_.reload_credentials();
   const bool has_none = changed.password.empty() && changed.token.empty();
-  if (has_none || is_same(changed, credentials_)) return;
-  credentials_ = std::move(changed);
-  log_.credentials_changed(credentials_.username);
+  if (has_none || is_same(changed, settings_.credentials)) return;
+  settings_.credentials = std::move(changed);
+  log_.credentials_changed(settings_.credentials.username);
   hurry();
 }
 
 void InfluxWriter::create_database() {
-  std::optional<ApiRequest> request = create_database_request(destination_, credentials_);
+  std::optional<ApiRequest> request =
+      create_database_request(settings_.destination, settings_.credentials);
   if (!request) return;
-  is_asking_ = true;
-  http_.send({.url = settings_.destination.url + request->path,
-              .body = std::move(request->body),
-              .headers = std::move(request->headers),
-              .keeps_connection = request->keeps_connection},
-             [this](const Response& response) {
-               is_asking_ = false;
-               on_created(response);
-               pump();
-             });
+  ask(post_to(url_, std::move(*request)), [this](const Response& response) {
+    on_created(response);
+    pump();
+  });
 }
 
 void InfluxWriter::on_created(const Response& response) {
-  const Verdict verdict = judge_created(response, destination_);
+  const Verdict verdict = judge_created(response, settings_.destination);
   has_created_ = verdict.action == Action::written;
   if (has_created_) {
-    log_.created(destination_.database);
+    log_.created(settings_.destination.database);
     return hurry();
   }
   log_.failed({.topic = LogThrottle::Kind::Topic::create, .status = response.status}, verdict,
               waiting(), now());
-  if (!std::exchange(is_down_, true)) down_since_ = now();
-  not_before_ = std::max(live_.outbox.due().value_or(now()), replay_.outbox.due().value_or(now()));
-  move_to_disk();
+  begin_outage(std::max(live_.outbox.due().value_or(now()), replay_.outbox.due().value_or(now())));
   if (response.status == 401) reload_credentials();
 }
 
@@ -401,10 +378,6 @@ void InfluxWriter::drain(milliseconds at_most, std::function<void()> done) {
   const bool is_safe = live_.outbox.empty() || (backlog_ && is_down_);
   drain_timer_.start(is_safe ? milliseconds{0} : at_most);
   if (!is_safe) pump();
-}
-
-bool InfluxWriter::is_drained() const {
-  return live_.outbox.empty();
 }
 
 void InfluxWriter::end_drain() {

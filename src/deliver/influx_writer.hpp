@@ -95,13 +95,13 @@ class InfluxWriter : public Output {
   void after_settling(Lane& lane, const Verdict& verdict, std::size_t bytes);
   void bury(Lane& lane);
   void fail(const Lane& lane, const Verdict& verdict);
-  void begin_outage(const Lane& lane);
+  void begin_outage(Instant next_attempt);
   void end_outage();
   void move_to_disk();
-  bool is_drained() const;
   void end_drain();
 
-  void ask(std::string_view path, Http::Done done);
+  HttpRequest get(std::string_view path) const;
+  void ask(HttpRequest question, Http::Done done);
   void find_api(Lane& lane, std::size_t probe);
   void doubt_api(const Response& response);
   void use(const Server& server);
@@ -112,9 +112,8 @@ class InfluxWriter : public Output {
   void on_created(const Response& response);
 
   uv::Loop& loop_;
-  InfluxSettings settings_;
-  Destination destination_;
-  Credentials credentials_;
+  InfluxSettings settings_;  ///< with the API that was found and the credentials read last
+  std::string url_;          ///< what paths are put behind
   OutboxLimits limits_;
   std::unique_ptr<Backlog> backlog_;
   DeliveryLog log_;

@@ -57,6 +57,21 @@ std::vector<std::string> parts_by_series(std::string_view body, const KnownSerie
 
 }  // namespace
 
+DeliveryCounts delivery_of(const OutboxCounts& counts) {
+  return {.pushed = counts.pushed,
+          .written = counts.written,
+          .queued = counts.queued,
+          .dead = counts.dead,
+          .dropped_full = counts.dropped_full,
+          .dropped_refused = counts.dropped_refused,
+          .dropped_conflict = counts.dropped_conflict,
+          .dropped_expired = counts.dropped_expired,
+          .dropped_series = counts.dropped_series,
+          .dropped_shutdown = counts.dropped_shutdown,
+          .attempts = counts.attempts,
+          .retries = counts.retries};
+}
+
 Outbox::Outbox(OutboxLimits limits, std::uint64_t jitter_seed, KnownSeries* known)
     : limits_(limits), known_(known) {
   // The first draw of a linear generator is small when its seed is: the sequence spreads it.

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <utility>
 
+#include "deliver/body.hpp"
+
 namespace tally {
 namespace {
 
@@ -15,11 +17,9 @@ using Lines = std::vector<std::pair<std::string_view, std::uint32_t>>;
 /// The lines by their text.
 Lines sorted_lines(std::string_view body) {
   Lines lines;
-  while (!body.empty()) {
-    const std::size_t end = std::min(body.find('\n'), body.size());
-    lines.emplace_back(body.substr(0, end), static_cast<std::uint32_t>(lines.size()));
-    body.remove_prefix(std::min(end + 1, body.size()));
-  }
+  for_each_line(body, [&](std::string_view line) {
+    lines.emplace_back(line, static_cast<std::uint32_t>(lines.size()));
+  });
   std::ranges::sort(lines);
   return lines;
 }

@@ -19,6 +19,7 @@
 #include <string_view>
 #include <vector>
 
+#include "deliver/body.hpp"
 #include "deliver/point_reader.hpp"
 #include "tally/text.hpp"
 
@@ -102,16 +103,15 @@ class Objects {
 SeriesJson to_series_json(const Payload& payload) {
   Objects objects;
   SeriesJson json;
-  std::string_view body = payload.body;
-  for (std::uint32_t line = 0; !body.empty(); ++line) {
-    const std::size_t end = std::min(body.find('\n'), body.size());
-    if (const auto point = read_point(body.substr(0, end))) {
+  std::uint32_t number = 0;
+  for_each_line(payload.body, [&](std::string_view line) {
+    if (const auto point = read_point(line)) {
       objects.add(*point, payload.precision);
     } else {
-      json.left_out.push_back(line);
+      json.left_out.push_back(number);
     }
-    body.remove_prefix(std::min(end + 1, body.size()));
-  }
+    ++number;
+  });
   json.text = objects.join();
   return json;
 }

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <cmath>
 #include <cstring>
 #include <string_view>
 #include <utility>
@@ -80,6 +81,11 @@ Packed pack(const std::string& body) {
 
 }  // namespace
 
+std::uint64_t SpoolSettings::left_to_others(std::uint64_t disk_bytes) const {
+  const double share = std::ceil(free_share_min * static_cast<double>(disk_bytes));
+  return std::max(static_cast<std::uint64_t>(share), free_bytes_min);
+}
+
 Status SpoolSync::run() const {
   int code = 0;
   for (const Descriptor& file : files_) {
@@ -127,11 +133,8 @@ Status Spool::recover(WallTime now) {
 }
 
 void Spool::recover_file(const SegmentFile& file, Recovery& recovery) {
-  const HeaderState state = file.head.state;
-  const bool is_readable = state == HeaderState::whole || state == HeaderState::mended;
   next_segment_ = std::max(next_segment_, file.head.header.number + 1);
-  if (file.error != 0 || !is_readable || file.bytes > segment_file_bytes_max)
-    return put_aside(file);
+  if (!file.is_readable() || file.bytes > segment_file_bytes_max) return put_aside(file);
   if (file.head.header.fingerprint == settings_.fingerprint) return recover_segment(file, recovery);
   ++recovery.foreign_files;
   recovery.foreign_bytes += file.bytes;
@@ -282,15 +285,12 @@ Status Spool::make_place(std::uint64_t bytes, WallTime now) {
 Status Spool::check_space() const {
   struct statvfs info {};
   if (fstatvfs(directory_.fd(), &info) != 0) return {};  // then the write will tell
-  const double least =
-      std::max(settings_.free_share_min * static_cast<double>(info.f_blocks * info.f_frsize),
-               static_cast<double>(settings_.free_bytes_min));
+  const std::uint64_t least = settings_.left_to_others(info.f_blocks * info.f_frsize);
   const std::uint64_t free_bytes = info.f_bavail * info.f_frsize;
-  if (static_cast<double>(free_bytes) >= least) return {};
+  if (free_bytes >= least) return {};
   return Error{fmt::format("spool {}: the disk has {} left and tallyd leaves {} to others: make "
                            "room, or put spool.directory on another disk",
-                           directory_.path(), as_size(free_bytes),
-                           as_size(static_cast<std::uint64_t>(least))),
+                           directory_.path(), as_size(free_bytes), as_size(least)),
                ENOSPC};
 }
 

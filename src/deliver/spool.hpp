@@ -43,6 +43,9 @@ struct SpoolSettings {
   std::uint64_t free_bytes_min = std::uint64_t{512} << 20;     ///< the larger of both; 0 and 0: off
   SpoolSyncPolicy sync = SpoolSyncPolicy::interval;
   std::uint64_t segment_bytes = std::uint64_t{8} << 20;
+
+  /// Bytes that stay free on a file system of `disk_bytes`.
+  std::uint64_t left_to_others(std::uint64_t disk_bytes) const;
 };
 
 /// Where every point is: `recovered + put = acked + waiting + dropped`. Of this process; points

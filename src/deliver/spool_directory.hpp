@@ -20,6 +20,10 @@ struct SegmentFile {
   ReadHeader head;
   bool is_blank = false;  ///< nothing but zeros where the header should be
   int error = 0;          ///< errno of opening it; then nothing else is known
+
+  bool is_readable() const {
+    return error == 0 && (head.state == HeaderState::whole || head.state == HeaderState::mended);
+  }
 };
 
 /// Writes all of `bytes` at `offset`; 0 or an errno. What was written before an error stays.

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "deliver/gzip.hpp"
@@ -42,6 +44,16 @@ std::optional<Payload> to_payload(const RecordHeader& header, std::string_view s
   return payload;
 }
 
+std::vector<std::string> spools_below(const std::string& root) {
+  std::vector<std::string> found;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(root, error)) {
+    if (std::filesystem::exists(entry.path() / "LOCK", error)) found.push_back(entry.path());
+  }
+  std::ranges::sort(found);
+  return found;
+}
+
 std::string range_in_words(WallTime from, WallTime to) {
   const auto days = [](WallTime time) { return std::chrono::floor<std::chrono::days>(time); };
   const auto seconds = [](WallTime time) { return std::chrono::floor<std::chrono::seconds>(time); };
@@ -62,8 +74,7 @@ Result<std::vector<SegmentReport>> look_at_spool(const std::string& directory,
   for (const SegmentFile& file : files.value()) {
     SegmentReport report{.name = file.name, .bytes = file.bytes};
     report.fingerprint = file.head.header.fingerprint;
-    const bool is_readable = file.error == 0 && (file.head.state == HeaderState::whole ||
-                                                 file.head.state == HeaderState::mended);
+    const bool is_readable = file.is_readable();
     if (!is_readable) report.version = file.head.version;
     // A copy of the file before: what that one has does not wait twice.
     if (is_readable && !reports.empty() && file.head.header == previous)

@@ -17,6 +17,10 @@
 
 namespace tally {
 
+/// The directories below `root` that are spools, sorted; those of destinations that are configured
+/// no more among them.
+std::vector<std::string> spools_below(const std::string& root);
+
 /// The payload of a batch; nothing if its gzip is broken, which its CRC makes all but impossible.
 std::optional<Payload> to_payload(const RecordHeader& header, std::string_view stored);
 

@@ -36,17 +36,6 @@ void TerminalOutput::push(Payload payload) {
   pump();
 }
 
-DeliveryCounts TerminalOutput::counts() const {
-  const OutboxCounts& counts = outbox_.counts();
-  return {.pushed = counts.pushed,
-          .written = counts.written,
-          .queued = counts.queued,
-          .dropped_full = counts.dropped_full,
-          .dropped_refused = counts.dropped_refused,
-          .dropped_shutdown = counts.dropped_shutdown,
-          .attempts = counts.attempts};
-}
-
 void TerminalOutput::pump() {
   while (front_ != nullptr || (front_ = outbox_.start(Instant{})) != nullptr) {
     const Wrote wrote = write_rest();

@@ -18,7 +18,7 @@ class TerminalOutput : public Output {
   TerminalOutput(uv::Loop& loop, int fd, OutboxLimits limits);
 
   void push(Payload payload) override;
-  DeliveryCounts counts() const override;
+  DeliveryCounts counts() const override { return delivery_of(outbox_.counts()); }
   std::size_t bytes() const override { return outbox_.bytes(); }
   void drain(std::chrono::milliseconds within, std::function<void()> done) override;
 

@@ -20,4 +20,9 @@ std::string url_encoded(std::string_view text) {
   return out;
 }
 
+std::string_view without_end_slashes(std::string_view url) {
+  while (url.ends_with('/')) url.remove_suffix(1);
+  return url;
+}
+
 }  // namespace tally

@@ -1,5 +1,5 @@
 #pragma once
-// Names inside a url. Pure.
+// Pieces of urls. Pure.
 
 #include <string>
 #include <string_view>
@@ -8,5 +8,8 @@ namespace tally {
 
 /// Percent-encoding of all but the unreserved (RFC 3986 2.3).
 std::string url_encoded(std::string_view text);
+
+/// What a path is put behind.
+std::string_view without_end_slashes(std::string_view url);
 
 }  // namespace tally

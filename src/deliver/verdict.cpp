@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
 
 #include "deliver/answer.hpp"
 #include "tally/text.hpp"
@@ -16,27 +17,16 @@ namespace tally {
 namespace {
 
 Verdict judge_no_answer(const Response& response, const Destination& to) {
-  const std::string why = words(response.transport_error);
-  switch (response.no_answer) {
-    case NoAnswer::unreachable:
-      return keep(fmt::format("nothing answers at {}: {}; start InfluxDB or correct influxdb.url",
-                              to.url, why));
-    case NoAnswer::unresolved:
-      return keep(fmt::format(
-          "cannot find the host of {}: {}; correct influxdb.url or the name service", to.url, why));
-    case NoAnswer::timed_out:
-      return keep(
-          fmt::format("{} did not answer: {}; whether it stored the points is unknown, so the "
-                      "same bytes are sent again; if it is only slow raise influxdb.timeout",
-                      to.url, why));
-    case NoAnswer::tls:
-      return misconfigured(fmt::format(
-          "no trusted connection to {}: {}; set influxdb.ca_file to the authority that signed the "
-          "server's certificate, or correct influxdb.url",
-          to.url, why));
-    case NoAnswer::broken:
-      break;
+  if (std::string line = why_unreached(response, to); !line.empty()) {
+    const bool can_wait = response.no_answer != NoAnswer::tls;
+    return can_wait ? keep(std::move(line)) : misconfigured(std::move(line));
   }
+  const std::string why = words(response.transport_error);
+  if (response.no_answer == NoAnswer::timed_out)
+    return keep(
+        fmt::format("{} did not answer: {}; whether it stored the points is unknown, so the same "
+                    "bytes are sent again; if it is only slow raise influxdb.timeout",
+                    to.url, why));
   return keep(fmt::format(
       "the connection to {} gave no whole answer: {}; the same bytes are sent again", to.url, why));
 }
