@@ -27,7 +27,7 @@ layers=(
   "src/deliver/known_series\..*     $pure|\"deliver/$deliver_core\.hpp\"|<xxhash\.h>"
   "src/deliver/crc32c\..*           $pure|\"deliver/$deliver_core\.hpp\"|<[a-z]+intrin\.h>"
   "src/deliver/$deliver_core\..*   $pure|\"deliver/$deliver_core\.hpp\""
-  "src/posix/.*                     $std|$posix|$own"
+  "src/posix/.*                     $std|$posix|$own|<link\.h>"
   "src/uv/.*                        $std|$own|\"uv/.*\"|<uv\.h>"
   "src/receive/.*                   $shell|\"receive/.*\""
   "src/deliver/http\..*             $shell|\"deliver/.*\"|<curl/curl\.h>"

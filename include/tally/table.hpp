@@ -94,8 +94,8 @@ class Table {
   std::size_t size() const;  ///< series
   bool empty() const { return size() == 0; }
 
-  /// Makes room for so many series at once, so that it need not be made while they arrive.
-  /// REQUIRES: empty.
+  /// Makes room for so many series and touches it, so that neither is done while they arrive; gives
+  /// back what a burst has left. Some milliseconds for a million. REQUIRES: empty.
   void expect(std::size_t series);
 
   /// Forgets everything and keeps memory for the next window.

@@ -3,7 +3,7 @@
 // series costs two cache lines, both asked for long before they are read (look_up), no
 // allocation and no look at the key but one comparison.
 //
-//     slots   [hash|cell] [hash|cell] ....       eight to a cache line, at most 3/4 full
+//     slots   [hash|cell] [hash|cell] ....       eight to a cache line (buckets.hpp)
 //     series  [state|key] [state|key] ....       in the order of their first sample
 //     spellings [->series|key] ....              other bytes that mean a series: tags, mostly
 //
@@ -16,148 +16,28 @@
 #include <bit>
 #include <cassert>
 #include <cmath>
-#include <cstdlib>
-#include <cstring>
 #include <limits>
 #include <utility>
-#include <vector>
 
-#if defined(__SSE2__) && !defined(TALLY_NO_SIMD)
-#include <emmintrin.h>
-#endif
+#include "buckets.hpp"
+#include "cells.hpp"
+#include "name_hash.hpp"
 
 namespace tally {
 namespace {
+
+// The highest bit of a slot's number: it means a spelling.
+constexpr std::uint32_t spelling_bit = 1U << 31;
 
 // Spellings are a convenience, and a sender can make up any number of them for one series: longer
 // ones and more of them are parsed each time.
 constexpr std::size_t spelling_bytes_max = 250;
 constexpr std::size_t spellings_beside_series = 1024;
 
-// Memory for keys that are all forgotten at once, and the memory kept.
-class KeyStore {
- public:
-  char* take(std::size_t bytes) {
-    assert(bytes <= chunk_bytes);
-    if (used_ == 0 || chunk_bytes - filled_ < bytes) next_chunk();
-    char* const at = chunks_[used_ - 1].get() + filled_;
-    filled_ += bytes;
-    return at;
-  }
-  void clear() {
-    if (chunks_.size() > chunks_kept) chunks_.resize(chunks_kept);
-    used_ = 0;
-  }
-
- private:
-  // Holds the longest key many times over: a key is series_bytes_max and a few renamed tags.
-  static constexpr std::size_t chunk_bytes = 64 << 10;
-  static constexpr std::size_t chunks_kept = 16;
-
-  void next_chunk() {
-    if (used_ == chunks_.size())
-      chunks_.push_back(std::make_unique_for_overwrite<char[]>(chunk_bytes));
-    ++used_;
-    filled_ = 0;
-  }
-
-  std::vector<std::unique_ptr<char[]>> chunks_;
-  std::size_t used_ = 0;    // chunks
-  std::size_t filled_ = 0;  // bytes of the last used one
-};
-
-std::uint64_t word(const char* at) {
-  std::uint64_t value;
-  std::memcpy(&value, at, sizeof value);
-  return value;
-}
-
-// The hash of short names, in the manner of wyhash (Wang Yi, 2019): words are multiplied to 128
-// bits and folded. Both factors are hidden by random words, so that no one who does not know them
-// can choose bytes that make one zero, or names that meet in one bucket.
-class NameHash {
- public:
-  explicit NameHash(std::uint64_t seed) : first_(spread(seed)), second_(spread(first_)) {}
-
-  [[gnu::always_inline]] std::uint64_t operator()(std::string_view name, std::uint64_t salt) const {
-    const char* const at = name.data();
-    const std::size_t size = name.size();
-    std::uint64_t state = second_ + salt;
-    if (size >= 16) {
-      for (std::size_t i = 0; i + 16 < size; i += 16)
-        state = fold(word(at + i) ^ first_, word(at + i + 8) ^ state);
-      state = fold(word(at + size - 16) ^ first_, word(at + size - 8) ^ state);
-    } else if (size >= 8) {
-      state = fold(word(at) ^ first_, word(at + size - 8) ^ state);
-    } else {
-      std::uint64_t few = 0;
-      std::memcpy(&few, at, size);
-      state = fold(few ^ first_, state);
-    }
-    return fold(state ^ first_, second_ + size);
-  }
-
- private:
-  static std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
-    const Wide product = static_cast<Wide>(a) * b;
-    return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
-  }
-  // splitmix64 (Steele, Lea and Flood 2014), which makes something of any seed.
-  static std::uint64_t spread(std::uint64_t seed) {
-    std::uint64_t x = seed + 0x9e3779b97f4a7c15;
-    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
-    x = (x ^ x >> 27) * 0x94d049bb133111eb;
-    return (x ^ x >> 31) | 1;
-  }
-  __extension__ using Wide = unsigned __int128;
-
-  std::uint64_t first_;
-  std::uint64_t second_;
-};
-
-// memcmp as it is called costs more than it compares. Sixteen bytes at a time, the last sixteen
-// overlapping those before: names of 16 to 32 bytes, which most are, meet no loop.
-[[gnu::always_inline]] inline bool is_equal(const char* a, const char* b, std::size_t size) {
-  const auto differ = [a, b](std::size_t at) {
-    return (word(a + at) ^ word(b + at)) | (word(a + at + 8) ^ word(b + at + 8));
-  };
-  if (size >= 16) {
-    std::uint64_t difference = differ(0) | differ(size - 16);
-    for (std::size_t at = 16; at + 16 < size; at += 16) difference |= differ(at);
-    return difference == 0;
-  }
-  if (size >= 8) return word(a) == word(b) && word(a + size - 8) == word(b + size - 8);
-  for (std::size_t i = 0; i < size; ++i) {
-    if (a[i] != b[i]) return false;
-  }
-  return true;
-}
-
 union State {
   double number;  // a counter's sum, a gauge's value
   Distribution* values;
   MemberSet* members;
-};
-
-// Bytes that stand in the cell if they are few, else in the KeyStore, and here their address.
-template <std::size_t inline_bytes>
-class Bytes {
- public:
-  const char* data(std::size_t size) const {
-    if (size <= inline_bytes) return bytes_;
-    const char* at;
-    std::memcpy(&at, bytes_, sizeof at);
-    return at;
-  }
-  char* make(std::size_t size, KeyStore& store) {
-    if (size <= inline_bytes) return bytes_;
-    char* const at = store.take(size);
-    std::memcpy(bytes_, &at, sizeof at);
-    return at;
-  }
-
- private:
-  char bytes_[inline_bytes];
 };
 
 // A series in one cache line. Its key is a byte of kind and the name.
@@ -183,161 +63,6 @@ struct alignas(64) SpellingCell {
   Bytes<119> key;
 };
 static_assert(sizeof(SpellingCell) == 128);
-
-// Cells in chunks that never move.
-template <class Any>
-class Cells {
- public:
-  static constexpr std::size_t chunk_cells = 4096;  // 256 KiB of series
-
-  // Without the library's checks, which are a tenth of what a sample costs. REQUIRES: at < size().
-  Any& operator[](std::size_t at) {
-    return chunks_.data()[at / chunk_cells].get()[at % chunk_cells];
-  }
-  const Any& operator[](std::size_t at) const {
-    return chunks_.data()[at / chunk_cells].get()[at % chunk_cells];
-  }
-  Any& add() {
-    if (size_ == chunks_.size() * chunk_cells)
-      chunks_.push_back(std::make_unique_for_overwrite<Any[]>(chunk_cells));
-    return (*this)[size_++];
-  }
-  std::size_t size() const { return size_; }
-  void release(std::size_t chunk) { chunks_[chunk].reset(); }
-  void clear() {
-    chunks_.resize(std::min<std::size_t>(chunks_.size(), 1));
-    if (!chunks_.empty() && chunks_[0] == nullptr) chunks_.clear();
-    size_ = 0;
-  }
-
- private:
-  std::vector<std::unique_ptr<Any[]>> chunks_;
-  std::size_t size_ = 0;
-};
-
-// Eight slots in one cache line. A slot is 32 bits of hash and a cell's number plus one (0 is
-// free), with the highest bit for a spelling. Slots are filled from the first on and never freed,
-// so a bucket whose last slot is free ends the search. Comparing all eight at once leaves no branch
-// to be guessed wrong, as a walk from slot to slot would.
-constexpr std::uint32_t spelling_bit = 1U << 31;
-
-struct alignas(64) Bucket {
-  static constexpr std::size_t slots = 8;
-
-  std::uint32_t hash[slots];
-  std::uint32_t cell[slots];
-
-  // One bit for each slot with this hash; of free ones too, if it is 0.
-  unsigned equal(std::uint32_t wanted) const {
-#if defined(__SSE2__) && !defined(TALLY_NO_SIMD)
-    const __m128i value = _mm_set1_epi32(static_cast<int>(wanted));
-    const auto half = [&](std::size_t at) {
-      const __m128i hashes = _mm_load_si128(reinterpret_cast<const __m128i*>(hash + at));
-      return static_cast<unsigned>(
-          _mm_movemask_ps(_mm_castsi128_ps(_mm_cmpeq_epi32(hashes, value))));
-    };
-    return half(0) | half(4) << 4;
-#else
-    unsigned mask = 0;
-    for (unsigned i = 0; i < slots; ++i) mask |= static_cast<unsigned>(hash[i] == wanted) << i;
-    return mask;
-#endif
-  }
-  bool is_full() const {
-    return cell[slots - 1] != 0;
-  }
-  std::size_t first_free() const {
-    std::size_t at = 0;
-    while (cell[at] != 0) ++at;
-    return at;
-  }
-};
-static_assert(sizeof(Bucket) == 64);
-
-// Buckets, at most 3/4 full.
-class Buckets {
- public:
-  Buckets() { static_cast<void>(resize(buckets_least)); }
-
-  std::size_t first(std::uint64_t hash) const { return hash & mask_; }
-  std::size_t next(std::size_t at) const { return (at + 1) & mask_; }
-  const Bucket& operator[](std::size_t at) const { return buckets_.get()[at]; }
-
-  void insert(std::uint64_t hash, std::uint32_t cell) {
-    if (4 * (used_ + 1) > 3 * Bucket::slots * (mask_ + 1)) grow();
-    put(static_cast<std::uint32_t>(hash), cell);
-    ++used_;
-  }
-  // REQUIRES: empty.
-  void expect(std::size_t count) {
-    std::size_t wanted = mask_ + 1;
-    while (4 * count > 3 * Bucket::slots * wanted) wanted *= 2;
-    if (wanted > mask_ + 1) static_cast<void>(resize(wanted));
-  }
-  // Keeps the size: the next window has as many series, more often than not.
-  void clear() {
-    if (mask_ < buckets_kept) {
-      std::fill_n(buckets_.get(), mask_ + 1, Bucket{});
-    } else {
-      static_cast<void>(resize(mask_ + 1));
-    }
-    used_ = 0;
-  }
-
- private:
-  static constexpr std::size_t buckets_least = 64;
-  static constexpr std::size_t buckets_kept = 8 << 10;
-
-  // Zeroed and on a cache line, which calloc alone does not promise: it is asked for one more.
-  class Array {
-   public:
-    Array() = default;
-    explicit Array(std::size_t count) : memory_(std::calloc(count + 1, sizeof(Bucket))) {
-      if (memory_ == nullptr) std::abort();  // as operator new would end us
-      void* at = memory_.get();
-      std::size_t room = (count + 1) * sizeof(Bucket);
-      first_ = static_cast<Bucket*>(std::align(alignof(Bucket), count * sizeof(Bucket), at, room));
-    }
-    Bucket* get() const { return first_; }
-
-   private:
-    struct Free {
-      void operator()(void* memory) const { std::free(memory); }
-    };
-    std::unique_ptr<void, Free> memory_;
-    Bucket* first_ = nullptr;
-  };
-
-  // calloc, because the kernel's fresh pages are zero already and are given as they are touched: a
-  // large table is cleared at no cost to the thread that receives.
-  Array resize(std::size_t count) {
-    Array fresh(count);
-    mask_ = count - 1;
-    return std::exchange(buckets_, std::move(fresh));
-  }
-  void grow() {
-    const std::size_t count = mask_ + 1;
-    const Array old = resize(2 * count);
-    for (std::size_t at = 0; at < count; ++at) {
-      const Bucket& bucket = old.get()[at];
-      for (std::size_t i = 0; i < Bucket::slots && bucket.cell[i] != 0; ++i)
-        put(bucket.hash[i], bucket.cell[i]);
-    }
-  }
-  // The 32 bits that a slot keeps also say where it belongs, in any size.
-  void put(std::uint32_t hash, std::uint32_t cell) {
-    std::size_t at = first(hash);
-    while ((*this)[at].is_full()) at = next(at);
-    Bucket& bucket = buckets_.get()[at];
-    const std::size_t slot = bucket.first_free();
-    bucket.hash[slot] = hash;
-    bucket.cell[slot] = cell;
-  }
-
-  Array buckets_;
-  std::size_t mask_ = 0;
-  std::size_t used_ = 0;  // slots
-};
 
 // What a line or a sample adds to its series.
 struct Heard {
@@ -474,8 +199,8 @@ struct Table::Impl {
   // The number in the first slot on the hash's way for which `matches(number)` holds; 0 if none.
   template <class Matches>
   std::uint32_t find(std::uint64_t hash, Matches matches) const {
-    for (std::size_t at = buckets.first(hash);; at = buckets.next(at)) {
-      const Bucket& bucket = buckets[at];
+    for (const Bucket* at = buckets.first(hash);; at = buckets.next(at)) {
+      const Bucket& bucket = *at;
       unsigned equal = bucket.equal(static_cast<std::uint32_t>(hash));
       for (; equal != 0; equal &= equal - 1) {
         const std::uint32_t number = bucket.cell[std::countr_zero(equal)];
@@ -486,7 +211,7 @@ struct Table::Impl {
   }
   // The number in the first slot with this hash; 0 if the first bucket has none.
   std::uint32_t candidate(std::uint64_t hash) const {
-    const Bucket& bucket = buckets[buckets.first(hash)];
+    const Bucket& bucket = *buckets.first(hash);
     const unsigned equal = bucket.equal(static_cast<std::uint32_t>(hash));
     return equal == 0 ? 0 : bucket.cell[std::countr_zero(equal)];
   }
@@ -608,7 +333,7 @@ void Table::look_up(std::span<ScannedLine> lines) const {
   for (ScannedLine& line : lines) {
     const std::uint64_t hash = impl.hash_of(line.kind, line.name());
     line.hash = line.tags_size == 0 ? hash : impl.name_hash(line.tags(), hash);
-    __builtin_prefetch(&impl.buckets[impl.buckets.first(line.hash)]);
+    __builtin_prefetch(impl.buckets.first(line.hash));
   }
   for (ScannedLine& line : lines) {
     line.candidate = impl.candidate(line.hash);

@@ -16,6 +16,7 @@
 #include "daemon/self_metrics.hpp"
 #include "daemon/sources.hpp"
 #include "daemon/wall_clock.hpp"
+#include "posix/start_pages.hpp"
 #include "tally/text.hpp"
 
 namespace tally {
@@ -92,6 +93,7 @@ Status Daemon::start() {
   if (const auto interval = service_manager_.watchdog_interval())
     watchdog_timer_.start(*interval, *interval);
   service_manager_.ready();
+  give_back_start_pages();
   return std::nullopt;
 }
 
@@ -435,16 +437,24 @@ void Daemon::finish() {
   loop_.stop();
 }
 
+// With room for what the last window had, so that a receive thread need not make it.
 Table Daemon::take_spare() {
-  if (spares_.empty()) return Table(table_rules_);
+  if (spares_.empty()) {
+    Table fresh(table_rules_);
+    fresh.expect(series_);
+    return fresh;
+  }
   Table spare = std::move(spares_.back());
   spares_.pop_back();
   return spare;
 }
 
 void Daemon::give_back(Table table) {
+  series_ = table.size();
   table.clear();
-  if (spares_.size() < workers_.size()) spares_.push_back(std::move(table));
+  if (spares_.size() >= workers_.size()) return;
+  table.expect(series_);
+  spares_.push_back(std::move(table));
 }
 
 int run_daemon(const LoadedConfig& loaded, const std::string& log_level_override) {

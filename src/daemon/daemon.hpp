@@ -108,6 +108,7 @@ class Daemon {
   Carry carry_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<Table> spares_;
+  std::size_t series_ = 0;       // of the table that came back last
   std::deque<Closing> closing_;  // oldest first
   std::optional<Flushing> flushing_;
   std::optional<Gathered> late_;        // parts that came after their window was flushed

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <utility>
 
+#include "posix/time_slice.hpp"
 #include "socket_address.hpp"
 
 namespace tally {
@@ -54,7 +55,12 @@ Worker::Worker(Listeners listeners, const Settings& settings, Window first, OnPa
     streams_ = std::make_unique<Streams>(loop_, std::move(listeners.streams), settings_.streams,
                                          stream_owner());
   }
-  thread_ = std::thread([this] { loop_.run(); });
+  thread_ = std::thread([this] {
+    // Where main and its helpers share this core, a flush would else keep us from it for some
+    // ticks.
+    ask_for_short_turns();
+    loop_.run();
+  });
   pthread_setname_np(thread_.native_handle(), "ingest");
 }
 
@@ -93,7 +99,6 @@ Streams::Owner Worker::stream_owner() {
 void Worker::on_order(Order order) {
   if (order.next) {
     end_nap();
-    order.next->table.expect(gathered_.table.size());
   } else {
     drain();
   }

@@ -103,8 +103,12 @@ def window_rows(windows):
     note = f"window of 2 s closing at {windows['rate']:,.0f} packets/s, half of D's rate"
     return [
         Row("D: window closing, packets dropped", [windows["dropped"]], "packets", at_most=0, note=note),
-        Row("D: window closing, receive gap, worst", [windows["gap_ms_max"]], "ms", at_most=2),
+        Row("D: window closing, receive gap, worst", [windows["gap_ms_max"]], "ms", at_most=2,
+            note="until the queue is seen to shrink, which is later than the read"),
         Row("D: window closing, receive gap, median second", [windows["gap_ms_median"]], "ms"),
+        Row("D: sink at that rate, gap, worst", [windows["sink_gap_ms_max"]], "ms", note="what this machine does to it"),
+        Row("D: sink at that rate, gap, median second", [windows["sink_gap_ms_median"]], "ms"),
+        Row("D: first window, a million new series, gap", [windows["first_gap_ms_max"]], "ms"),
         Row("D: window closing, resident at the peak", [windows["peak_bytes"] / MB], "MB",
             note="two windows, and the bytes of one on their way"),
     ]
