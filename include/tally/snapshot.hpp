@@ -1,6 +1,7 @@
 #pragma once
 // Plain finished numbers of one window, with names and a time span. What encoders read.
 
+#include <cstdint>
 #include <deque>
 #include <limits>
 #include <string>
@@ -20,8 +21,9 @@ namespace tally {
 struct Snapshot {
   struct Counter {
     std::string_view key;
-    double count;  ///< scaled up by the sample rates
-    double rate;   ///< per second of the nominal window
+    double count;              ///< scaled up by the sample rates
+    double rate;               ///< per second of the nominal window
+    std::uint16_t sender = 0;  ///< who sent last, as the window's Senders number them
   };
   struct Timer {  ///< also histograms and distributions: the key's kind tells
     std::string_view key;
@@ -30,14 +32,17 @@ struct Snapshot {
     /// Not a number where they were not asked for (`CarryRules::details`).
     double median = std::numeric_limits<double>::quiet_NaN();
     double sum_squares = std::numeric_limits<double>::quiet_NaN();
+    std::uint16_t sender = 0;
   };
   struct Gauge {
     std::string_view key;
     double value;
+    std::uint16_t sender = 0;  ///< 0 of an idle one too
   };
   struct Set {
     std::string_view key;
     double count;
+    std::uint16_t sender = 0;
   };
 
   Span span{};
