@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -44,6 +45,10 @@ class Carry {
   std::uint64_t gauges_expired() const { return gauges_expired_; }
 
   std::size_t gauges() const { return gauges_.size(); }
+  void each_gauge(const std::function<void(std::string_view key, double value)>& each) const;
+
+  /// Carries them no longer. REQUIRES: no snapshot is in use, for it may view their keys.
+  void forget_gauges(const std::function<bool(std::string_view key)>& is_meant);
 
  private:
   struct Held {

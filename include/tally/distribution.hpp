@@ -58,6 +58,9 @@ class Distribution {
   /// %, `sum_squares` by 2.2 %; of all values they are exact. REQUIRES: not empty.
   void lowest(const std::vector<double>& percents, Lowest* out) const;
 
+  /// The values that are kept as they came, in their order; none beyond `exact_max` samples.
+  std::vector<double> kept_values() const;
+
   bool empty() const { return samples_ == 0; }
   bool is_exact() const { return samples_ <= exact_max; }
 

@@ -17,6 +17,7 @@
 #include "tally/refused.hpp"
 #include "tally/sample.hpp"
 #include "tally/scan.hpp"
+#include "tally/senders.hpp"
 #include "tally/table.hpp"
 #include "tally/time.hpp"
 
@@ -26,6 +27,7 @@ namespace tally {
 struct Arrival {
   std::uint32_t listener = 0;  ///< index in the daemon's list of listeners
   Peer peer;
+  std::uint16_t sender = 0;  ///< the peer's number in the window's Senders; 0: one of many
   Instant now{};
   WallTime wall{};           ///< the same moment; only senders' times are held against it
   bool has_padding = false;  ///< scan.hpp's `padding_bytes` stand behind the bytes
@@ -77,6 +79,7 @@ struct Gathered {
   std::vector<HeardNotice> notices;
   std::size_t notice_bytes = 0;
   RefusedRing refused;
+  Senders senders;
 
   IngestCounts total() const;
   /// Adds what another thread gathered in the same window. `other` keeps only its empty table.

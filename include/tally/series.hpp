@@ -89,6 +89,10 @@ struct Series {
   friend bool operator==(const Series&, const Series&) = default;
 };
 
+/// Parts of a key that cost no splitting. The name views the key.
+Kind kind_of_series_key(std::string_view key);
+std::string_view name_of_series_key(std::string_view key);
+
 /// The second that a key belongs to; 0 if that is the window's.
 std::int64_t time_of_series_key(std::string_view key);
 

@@ -30,8 +30,18 @@ struct Gauge {
   Instant set_at{};  ///< when it was set; decides between tables of several workers
 };
 
-/// What a window knows of one series.
-using Aggregate = std::variant<Counter, Gauge, const Distribution*, const MemberSet*>;
+/// What a window knows of one series; nothing of one that was forgotten.
+using Aggregate =
+    std::variant<Counter, Gauge, const Distribution*, const MemberSet*, std::monostate>;
+
+/// When something was heard, and from whom.
+struct Hearing {
+  Hearing(Instant at = {}, std::uint16_t from = 0)
+      : now(at), sender(from) {}  // implicit: by someone
+
+  Instant now;           ///< orders the gauges of several tables
+  std::uint16_t sender;  ///< as the window's Senders number them
+};
 
 /// What became of a sample.
 enum class Added : std::uint8_t {
@@ -63,10 +73,10 @@ class Table {
   Table(Table&&) noexcept;
   Table& operator=(Table&&) noexcept;
 
-  /// Adds one sample. `tags` are the sample's own; `now` orders the gauges of several tables. A
-  /// sample with a `time` goes into a series of that second.
+  /// Adds one sample. `tags` are the sample's own. A sample with a `time` goes into a series of
+  /// that second.
   /// REQUIRES: the sample is no event and no service check.
-  Added add(const Sample& sample, std::span<const Tag> tags, Instant now);
+  Added add(const Sample& sample, std::span<const Tag> tags, const Hearing& hearing);
 
   /// Asks the memory for all that adding these lines will read, so that a table of a million series
   /// costs its cache misses side by side.
@@ -75,11 +85,11 @@ class Table {
   /// Adds lines from the first on to their series, up to one that is not simple, whose spelling is
   /// not known or whose value would overflow the sum: these go the general way. Returns how many
   /// were added. REQUIRES: all went through `look_up`.
-  std::size_t add_known(std::span<const ScannedLine> lines, Instant now);
+  std::size_t add_known(std::span<const ScannedLine> lines, const Hearing& hearing);
 
   /// As `add` for a simple line without tags whose name `is_plain_name`. Its spelling is then
   /// known. REQUIRES: it went through `look_up`.
-  Added add_plain(const ScannedLine& line, Instant now);
+  Added add_plain(const ScannedLine& line, const Hearing& hearing);
 
   /// Makes a line's spelling known: it means the series that was added to since `add_known` gave
   /// up. Does nothing if there is none, or when there are many more spellings than series.
@@ -88,8 +98,9 @@ class Table {
 
   /// Adds all that `other` heard, as if every sample had come here: commutative, associative, an
   /// empty table is neutral. Of a gauge set in both the later one stays, and a set beats deltas.
-  /// The series limit does not hold here: what was accepted stays. `other` is left empty.
-  void merge(Table&& other);
+  /// The series limit does not hold here: what was accepted stays. `other` is left empty. `senders`
+  /// says how its senders are numbered here (`Senders::merge`); without, they are not known.
+  void merge(Table&& other, std::span<const std::uint16_t> senders = {});
 
   std::size_t size() const;  ///< series
   bool empty() const { return size() == 0; }
@@ -105,10 +116,14 @@ class Table {
   /// must not be asked for any more; the table can only be cleared or destroyed.
   void release_first(std::size_t count);
 
+  /// Forgets what was heard of one series so far. What comes then counts.
+  void forget(std::size_t index);
+
   /// One series and what was heard of it. The key is one of `SeriesKeyBuilder`.
   struct Entry {
     std::string_view key;
     Aggregate aggregate;
+    std::uint16_t sender;  ///< who sent last
   };
 
   /// The series by the order of their first sample, `index` below `size`. Views are valid until the

@@ -87,6 +87,12 @@ void Distribution::merge(const Distribution& other) {
   for (const Value& each : other.exact_) histogram_.add(each.value, each.weight);
 }
 
+std::vector<double> Distribution::kept_values() const {
+  std::vector<double> values;
+  for (const Value& each : exact_) values.push_back(each.value);
+  return values;
+}
+
 double Distribution::stddev() const {
   const double m2 = moments().m2;
   // Rounding can leave a trace below zero where all values are equal; minus infinity is no trace.

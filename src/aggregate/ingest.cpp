@@ -12,6 +12,7 @@ namespace {
 void count_refused(const Refusal& refusal, const Arrival& arrival, Gathered& gathered) {
   IngestCounts& counts = gathered.counts[arrival.listener];
   ++counts.lines_refused[static_cast<std::size_t>(refusal.reason)];
+  ++gathered.senders[arrival.sender].refused;
   gathered.refused.add(refusal, arrival.listener, arrival.peer, arrival.now);
 }
 
@@ -55,22 +56,27 @@ Timing timing_of(std::int64_t time, WallTime now, WallTime opened,
 }
 
 void Ingestor::add(std::string_view text, const Arrival& arrival, Gathered& gathered) {
+  IngestCounts& counts = gathered.counts[arrival.listener];
+  const std::uint64_t lines_before = counts.lines;
+  const Hearing hearing(arrival.now, arrival.sender);
   scanner_.start(text, arrival.has_padding);
   while (const std::size_t count = scanner_.next(lines_)) {
     const std::span lines(lines_.data(), count);
     gathered.table.look_up(lines);
     for (std::size_t i = 0; i < count; ++i) {
-      const std::size_t known = gathered.table.add_known(lines.subspan(i), arrival.now);
+      const std::size_t known = gathered.table.add_known(lines.subspan(i), hearing);
       simple_taken_ += known;
       i += known;
       if (i < count) add_other(lines[i], arrival, gathered);
     }
   }
-  IngestCounts& counts = gathered.counts[arrival.listener];
   counts.lines += simple_taken_;
   counts.lines_accepted += simple_taken_;
   counts.samples += simple_taken_;
   simple_taken_ = 0;
+  Sender& sender = gathered.senders[arrival.sender];
+  sender.lines += counts.lines - lines_before;
+  sender.bytes += text.size();
 }
 
 // One that is not known by its spelling, or cannot be added.
@@ -84,7 +90,8 @@ void Ingestor::add_other(const ScannedLine& line, const Arrival& arrival, Gather
 }
 
 void Ingestor::add_simple(const ScannedLine& line, const Arrival& arrival, Gathered& gathered) {
-  if (const auto reason = reason_of(gathered.table.add_plain(line, arrival.now))) {
+  if (const auto reason =
+          reason_of(gathered.table.add_plain(line, {arrival.now, arrival.sender}))) {
     ++gathered.counts[arrival.listener].lines;
     return count_refused({*reason, 0, line.text()}, arrival, gathered);
   }
@@ -120,7 +127,8 @@ std::optional<Reason> Ingestor::add_line(const Line& line, const Arrival& arriva
                                            : timing_of(sample.time, arrival.wall,
                                                        gathered.window_start, rules_.lateness);
     if (timing != Timing::late) sample.time = 0;
-    const Added added = gathered.table.add(sample, batch_.tags_of(sample), arrival.now);
+    const Added added =
+        gathered.table.add(sample, batch_.tags_of(sample), {arrival.now, arrival.sender});
     if (const auto reason = reason_of(added)) {
       refused = reason;
       continue;
@@ -138,6 +146,7 @@ void Ingestor::add_datagram(std::string_view datagram, bool is_truncated, const 
   ++counts.datagrams;
   counts.bytes += datagram.size();
   counts.datagrams_empty += datagram.empty();
+  ++gathered.senders[arrival.sender].datagrams;
   if (is_truncated) {
     ++counts.datagrams_truncated;
     refuse(Reason::truncated, cut_tail(datagram), arrival, gathered);
@@ -148,6 +157,7 @@ void Ingestor::add_datagram(std::string_view datagram, bool is_truncated, const 
 void Ingestor::refuse(Reason reason, std::string_view line, const Arrival& arrival,
                       Gathered& gathered) {
   ++gathered.counts[arrival.listener].lines;
+  ++gathered.senders[arrival.sender].lines;
   count_refused({reason, static_cast<std::uint32_t>(line.size()), line}, arrival, gathered);
 }
 
@@ -169,7 +179,7 @@ void Gathered::merge(Gathered& other) {
   notices.insert(notices.end(), std::make_move_iterator(other.notices.begin()),
                  std::make_move_iterator(other.notices.end()));
   refused.merge(other.refused);
-  table.merge(std::move(other.table));
+  table.merge(std::move(other.table), senders.merge(other.senders));
 }
 
 }  // namespace tally

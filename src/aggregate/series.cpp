@@ -120,6 +120,17 @@ std::int64_t time_of_series_key(std::string_view key) {
   return time;
 }
 
+Kind kind_of_series_key(std::string_view key) {
+  return static_cast<Kind>(key.front());
+}
+
+std::string_view name_of_series_key(std::string_view key) {
+  // Marks are the only bytes below 0x03 behind the kind.
+  const auto* const end =
+      std::find_if(key.begin() + 1, key.end(), [](char byte) { return byte >= 0 && byte <= 2; });
+  return {key.begin() + 1, end};
+}
+
 void split_series_key(std::string_view key, Series& series) {
   series.kind = static_cast<Kind>(key.front());
   series.tags.clear();

@@ -43,12 +43,14 @@ union State {
 // A series in one cache line. Its key is a byte of kind and the name.
 struct alignas(64) Cell {
   State state;
-  Instant set_at;      // of a gauge
-  std::uint16_t size;  // of the key
+  Instant set_at;        // of a gauge
+  std::uint16_t size;    // of the key
+  std::uint16_t sender;  // who sent last
   Kind kind;
-  bool is_set : 1;       // of a gauge
-  bool is_spelling : 1;  // a line with these bytes means this series
-  Bytes<44> key;
+  bool is_set : 1;        // of a gauge
+  bool is_spelling : 1;   // a line with these bytes means this series
+  bool is_forgotten : 1;  // what it held was; it may hold something again
+  Bytes<42> key;
 
   std::string_view full_key() const { return {key.data(size), size}; }
 };
@@ -118,6 +120,7 @@ Heard heard_of(const ScannedLine& line) {
 void make_state(Cell& cell, const TableRules& rules) {
   const Kind kind = cell.kind;
   cell.is_set = false;
+  cell.is_forgotten = false;
   cell.set_at = {};
   if (is_timer_like(kind)) {
     cell.state.values = std::make_unique<Distribution>().release();
@@ -134,7 +137,16 @@ void free_state(Cell& cell) {
   if (cell.kind == Kind::set) std::unique_ptr<MemberSet>(cell.state.members).reset();
 }
 
+// Whether nothing was heard since it was forgotten.
+bool is_blank(const Cell& cell) {
+  if (!cell.is_forgotten) return false;
+  if (is_timer_like(cell.kind)) return cell.state.values->empty();
+  if (cell.kind == Kind::set) return cell.state.members->count() == 0;
+  return !cell.is_set && cell.state.number == 0;
+}
+
 Aggregate aggregate_of(const Cell& cell) {
+  if (is_blank(cell)) return std::monostate();
   switch (cell.kind) {
     case Kind::counter:
       return Counter{cell.state.number};
@@ -266,19 +278,23 @@ struct Table::Impl {
            is_equal(own + name.size(), tags.data(), tags.size());
   }
 
-  static Added update(Cell& cell, const Heard& heard, Instant now) {
-    return add_to(cell, heard, now) ? Added::updated : Added::overflow;
+  static Added update(Cell& cell, const Heard& heard, const Hearing& hearing) {
+    if (!add_to(cell, heard, hearing.now)) return Added::overflow;
+    cell.sender = hearing.sender;
+    return Added::updated;
   }
 
   // Adds to the series, or makes it. Nothing is made if its first sample is refused.
-  Added add(std::uint64_t hash, Kind kind, std::string_view name, const Heard& heard, Instant now) {
+  Added add(std::uint64_t hash, Kind kind, std::string_view name, const Heard& heard,
+            const Hearing& hearing) {
     last_added = number_of(hash, kind, name);
-    if (last_added != 0) return update(series[last_added - 1], heard, now);
+    if (last_added != 0) return update(series[last_added - 1], heard, hearing);
     if (series.size() >= rules.series_max) return Added::series_limit;
     Cell first;
     first.kind = kind;
     make_state(first, rules);
-    if (!add_to(first, heard, now)) {
+    first.sender = hearing.sender;
+    if (!add_to(first, heard, hearing.now)) {
       free_state(first);
       return Added::overflow;
     }
@@ -290,8 +306,10 @@ struct Table::Impl {
     Cell& cell = series.add();
     cell.state = state.state;
     cell.set_at = state.set_at;
+    cell.sender = state.sender;
     cell.is_set = state.is_set;
     cell.is_spelling = false;
+    cell.is_forgotten = state.is_forgotten;
     cell.kind = kind;
     cell.size = static_cast<std::uint16_t>(name.size() + 1);
     char* const key = cell.key.make(cell.size, store);
@@ -320,11 +338,12 @@ Table::~Table() = default;
 Table::Table(Table&&) noexcept = default;
 Table& Table::operator=(Table&&) noexcept = default;
 
-Added Table::add(const Sample& sample, std::span<const Tag> tags, Instant now) {
+Added Table::add(const Sample& sample, std::span<const Tag> tags, const Hearing& hearing) {
   assert(!is_notice(sample.kind));
   const std::string_view name =
       impl_->keys.build(sample.kind, sample.name, tags, sample.time).substr(1);
-  return impl_->add(impl_->hash_of(sample.kind, name), sample.kind, name, heard_of(sample), now);
+  return impl_->add(impl_->hash_of(sample.kind, name), sample.kind, name, heard_of(sample),
+                    hearing);
 }
 
 // Two turns, so that all slots are under way before the first is needed, and then all series.
@@ -341,21 +360,22 @@ void Table::look_up(std::span<ScannedLine> lines) const {
   }
 }
 
-std::size_t Table::add_known(std::span<const ScannedLine> lines, Instant now) {
+std::size_t Table::add_known(std::span<const ScannedLine> lines, const Hearing& hearing) {
   std::size_t added = 0;
   for (const ScannedLine& line : lines) {
     Cell* const known = impl_->find_spelling(line);
-    if (known == nullptr || !add_to(*known, heard_of(line), now)) {
+    if (known == nullptr || !add_to(*known, heard_of(line), hearing.now)) {
       impl_->last_added = 0;  // what `learn` may refer to comes now, if it comes
       break;
     }
+    known->sender = hearing.sender;
     ++added;
   }
   return added;
 }
 
-Added Table::add_plain(const ScannedLine& line, Instant now) {
-  const Added added = impl_->add(line.hash, line.kind, line.name(), heard_of(line), now);
+Added Table::add_plain(const ScannedLine& line, const Hearing& hearing) {
+  const Added added = impl_->add(line.hash, line.kind, line.name(), heard_of(line), hearing);
   learn(line);
   return added;
 }
@@ -383,10 +403,11 @@ void Table::learn(const ScannedLine& line) {
   impl.buckets.insert(line.hash, static_cast<std::uint32_t>(impl.spellings.size()) | spelling_bit);
 }
 
-void Table::merge(Table&& other) {
+void Table::merge(Table&& other, std::span<const std::uint16_t> senders) {
   Impl& theirs = *other.impl_;
   for (std::size_t i = 0; i < theirs.series.size(); ++i) {
     Cell& cell = theirs.series[i];
+    cell.sender = cell.sender < senders.size() ? senders[cell.sender] : 0;
     const std::string_view name = cell.full_key().substr(1);
     const std::uint64_t hash = impl_->hash_of(cell.kind, name);
     if (Cell* const known = impl_->find_series(hash, cell.kind, name)) {
@@ -405,7 +426,14 @@ std::size_t Table::size() const {
 
 Table::Entry Table::entry(std::size_t index) const {
   const Cell& cell = impl_->series[index];
-  return {.key = cell.full_key(), .aggregate = aggregate_of(cell)};
+  return {.key = cell.full_key(), .aggregate = aggregate_of(cell), .sender = cell.sender};
+}
+
+void Table::forget(std::size_t index) {
+  Cell& cell = impl_->series[index];
+  free_state(cell);
+  make_state(cell, impl_->rules);
+  cell.is_forgotten = true;
 }
 
 void Table::expect(std::size_t series) {

@@ -69,7 +69,7 @@ Daemon::Daemon(const Config& config, spdlog::logger& logger)
               .static_tags = table_rules_.static_tags,
               .profile = config.output.naming,
               .measurement = config.output.measurement},
-      parts_(loop_, [this](WindowPart part) { on_part(std::move(part)); }),
+      letters_(loop_, [this](Worker::Letter letter) { on_letter(std::move(letter)); }),
       window_timer_(loop_, [this] { on_window_end(); }),
       overdue_timer_(loop_, [this] { on_parts_overdue(); }),
       flush_timer_(loop_, [this] { flush_slice(); }),
@@ -143,7 +143,7 @@ Status Daemon::start_workers() {
   for (Listeners& listeners : opened.value().of_worker) {
     workers_.push_back(std::make_unique<Worker>(
         std::move(listeners), worker_settings_, Worker::Window{take_spare(), clock_.opened()},
-        [this](WindowPart part) { parts_.send(std::move(part)); }));
+        [this](Worker::Letter letter) { letters_.send(std::move(letter)); }));
   }
   return std::nullopt;
 }
@@ -232,6 +232,10 @@ void Daemon::close_window(const WindowClock::Cut& cut, bool is_last) {
     }
   }
   if (closing_.size() == 1 || is_last) arm_overdue_timer();
+}
+
+void Daemon::on_letter(Worker::Letter letter) {
+  if (auto* part = std::get_if<WindowPart>(&letter)) on_part(std::move(*part));
 }
 
 void Daemon::on_part(WindowPart part) {

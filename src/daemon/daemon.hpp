@@ -69,6 +69,7 @@ class Daemon {
   void arm_window_timer();
   void on_window_end();
   void close_window(const WindowClock::Cut& cut, bool is_last);
+  void on_letter(Worker::Letter letter);
   void on_part(WindowPart part);
   void add_late_part(WindowPart part);
   void arm_overdue_timer();
@@ -96,7 +97,7 @@ class Daemon {
   TableRules table_rules_;
   Naming naming_;
   uv::Loop loop_;
-  uv::Mailbox<WindowPart> parts_;
+  uv::Mailbox<Worker::Letter> letters_;
   uv::Timer window_timer_;
   uv::Timer overdue_timer_;
   uv::Timer flush_timer_;

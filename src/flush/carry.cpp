@@ -34,18 +34,19 @@ Snapshot Carry::close_slice(const Table& window, const Span& span, std::size_t b
   snapshot.percents = rules_.percents;
   const double seconds = std::chrono::duration<double>(span.interval).count();
   for (std::size_t i = begin; i < end; ++i) {
-    const auto [key, aggregate] = window.entry(i);
+    const auto [key, aggregate, sender] = window.entry(i);
     if (const auto* counter = std::get_if<Counter>(&aggregate)) {
       const double count = finite(counter->sum);
-      snapshot.counters.push_back({key, count, finite(count / seconds)});
+      snapshot.counters.push_back({key, count, finite(count / seconds), sender});
     } else if (const auto* gauge = std::get_if<Gauge>(&aggregate)) {
       close_gauge(key, *gauge, snapshot);
+      snapshot.gauges.back().sender = sender;
     } else if (const auto* values = std::get_if<const Distribution*>(&aggregate)) {
       close_timer(key, **values, snapshot);
-    } else {
-      const MemberSet& members = *std::get<const MemberSet*>(aggregate);
-      snapshot.sets.push_back({key, members.count()});
-      sets_estimated_ += !members.is_exact();
+      snapshot.timers.back().sender = sender;
+    } else if (const auto* members = std::get_if<const MemberSet*>(&aggregate)) {
+      snapshot.sets.push_back({key, (*members)->count(), sender});
+      sets_estimated_ += !(*members)->is_exact();
     }
   }
   return snapshot;
@@ -86,6 +87,14 @@ void Carry::close_gauge(std::string_view key, const Gauge& gauge, Snapshot& snap
     held = gauges_.emplace(key, Held{}).first;
   }
   held->second = {.value = value, .heard = true};
+}
+
+void Carry::each_gauge(const std::function<void(std::string_view key, double value)>& each) const {
+  for (const auto& [key, held] : gauges_) each(key, held.value);
+}
+
+void Carry::forget_gauges(const std::function<bool(std::string_view key)>& is_meant) {
+  std::erase_if(gauges_, [&](const auto& held) { return is_meant(held.first); });
 }
 
 void Carry::close_idle(Snapshot& snapshot) {

@@ -77,6 +77,7 @@ class Streams::Connection final : private FramingSink {
   void break_off();
 
   std::size_t bytes_held() const { return framing_.bytes_held(); }
+  std::size_t listener() const { return origin_.listener; }
 
  private:
   enum class Heard : std::uint8_t { something, nothing, end };
@@ -263,6 +264,12 @@ void Streams::finish(Instant until) {
 
 std::vector<ConnectionCounts> Streams::take_counts() {
   return std::exchange(counts_, std::vector<ConnectionCounts>(counts_.size()));
+}
+
+std::vector<std::size_t> Streams::open_by_listener() const {
+  std::vector<std::size_t> open(counts_.size());
+  for (const auto& connection : connections_) ++open[connection->listener()];
+  return open;
 }
 
 std::size_t Streams::bytes_held() const {

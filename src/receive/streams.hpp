@@ -64,7 +64,8 @@ class Streams {
   /// What happened since the last call, by listener.
   std::vector<ConnectionCounts> take_counts();
   std::size_t open() const { return connections_.size(); }  ///< connections now
-  std::size_t bytes_held() const;                           ///< of unfinished lines
+  std::vector<std::size_t> open_by_listener() const;
+  std::size_t bytes_held() const;  ///< of unfinished lines
 
  private:
   std::size_t bytes_a_read() const;

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
+#include <iterator>
+#include <span>
 #include <utility>
 
 #include "posix/time_slice.hpp"
@@ -21,6 +24,12 @@ constexpr int batches_per_turn = 16;
 constexpr std::chrono::milliseconds nap{1};
 constexpr std::uint64_t nap_buffer_least = 4 << 20;
 
+// About 0.1 ms of looking at the open window before the sockets have their turn.
+constexpr std::size_t series_a_look = 2000;
+
+constexpr std::chrono::milliseconds tap_every{50};
+constexpr unsigned taps_under_way_max = 2;
+
 // Main gives us 1.2 s for the last window.
 constexpr std::chrono::milliseconds stream_drain_within{800};
 
@@ -31,19 +40,57 @@ Arrival arrival_now(std::uint32_t listener) {
           .wall = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now())};
 }
 
+Tapped piece_of(std::string_view bytes, bool is_truncated, const Arrival& arrival) {
+  return {.at = arrival.wall,
+          .listener = arrival.listener,
+          .peer = arrival.peer,
+          .is_truncated = is_truncated,
+          .bytes = bytes};
+}
+
+std::vector<Sender> busiest(std::span<const Sender> all) {
+  std::vector<Sender> senders;
+  std::ranges::copy_if(all, std::back_inserter(senders),
+                       [](const Sender& each) { return each.bytes > 0; });
+  const std::size_t count = std::min(senders.size(), WorkerReport::senders_max);
+  std::ranges::partial_sort(senders, senders.begin() + static_cast<std::ptrdiff_t>(count),
+                            std::ranges::greater(), &Sender::lines);
+  senders.resize(count);
+  return senders;
+}
+
+Looked looked_at(Kind kind, const Table::Entry& entry) {
+  Looked looked{.kind = kind, .key = std::string(entry.key)};
+  if (const auto* counter = std::get_if<Counter>(&entry.aggregate)) {
+    looked.number = counter->sum;
+  } else if (const auto* gauge = std::get_if<Gauge>(&entry.aggregate)) {
+    looked.number = gauge->value;
+    looked.is_delta = !gauge->is_set;
+  } else if (const auto* values = std::get_if<const Distribution*>(&entry.aggregate)) {
+    looked.values = (*values)->kept_values();
+  } else if (const auto* members = std::get_if<const MemberSet*>(&entry.aggregate)) {
+    looked.number = (*members)->count();
+  }
+  return looked;
+}
+
 }  // namespace
 
-Worker::Worker(Listeners listeners, const Settings& settings, Window first, OnPart on_part)
+Worker::Worker(Listeners listeners, const Settings& settings, Window first, OnLetter on_letter)
     : settings_(settings),
-      on_part_(std::move(on_part)),
+      on_letter_(std::move(on_letter)),
       sockets_(std::move(listeners.datagrams)),
       listeners_(sockets_.size() + listeners.streams.size()),
       ingestor_(settings.rules),
       gathered_(std::move(first.table), listeners_, first.opened),
       last_ready_(sockets_.size()),
       nap_timer_(loop_, [this] { on_nap_over(); }),
+      tap_timer_(loop_, [this] { hand_tap_over(); }),
       orders_(std::make_unique<uv::Mailbox<Order>>(
-          loop_, [this](Order order) { on_order(std::move(order)); })),
+          loop_,
+          [this](Order order) {
+            std::visit([this](auto& one) { on_order(std::move(one)); }, order);
+          })),
       end_(std::make_unique<uv::Async>(loop_, [this] { loop_.stop(); })) {
   for (std::uint32_t i = 0; i < sockets_.size(); ++i) {
     polls_.push_back(
@@ -71,11 +118,27 @@ Worker::~Worker() {
 }
 
 void Worker::close_window(std::uint64_t window, Window next) {
-  orders_->send({.window = window, .next = std::move(next)});
+  orders_->send(Close{.window = window, .next = std::move(next)});
 }
 
 void Worker::stop(std::uint64_t window) {
-  orders_->send({.window = window, .next = std::nullopt});
+  orders_->send(Close{.window = window, .next = std::nullopt});
+}
+
+void Worker::report(std::uint64_t number) {
+  orders_->send(Report{number});
+}
+
+void Worker::look(std::uint64_t number, IsMeant is_meant, bool forgets) {
+  orders_->send(Look{.number = number, .is_meant = std::move(is_meant), .forgets = forgets});
+}
+
+void Worker::tap(bool is_wanted) {
+  orders_->send(TapSwitch{is_wanted});
+}
+
+void Worker::tap_seen() {
+  orders_->send(TapSeen{});
 }
 
 // What a stream brings is taken as the lines of a datagram are.
@@ -83,12 +146,16 @@ Streams::Owner Worker::stream_owner() {
   const auto arrival_of = [this](const Streams::Origin& origin) {
     Arrival arrival = arrival_now(static_cast<std::uint32_t>(sockets_.size() + origin.listener));
     arrival.peer = origin.peer;
+    arrival.sender = gathered_.senders.number_of(origin.peer);
     return arrival;
   };
   return {
-      .on_text = [this, arrival_of](
-                     const Streams::Origin& origin,
-                     std::string_view text) { ingestor_.add(text, arrival_of(origin), gathered_); },
+      .on_text =
+          [this, arrival_of](const Streams::Origin& origin, std::string_view text) {
+            const Arrival arrival = arrival_of(origin);
+            if (tap_) tap_->add(piece_of(text, false, arrival));
+            ingestor_.add(text, arrival, gathered_);
+          },
       .on_refused =
           [this, arrival_of](const Streams::Origin& origin, Reason reason, std::string_view start) {
             Ingestor::refuse(reason, start, arrival_of(origin), gathered_);
@@ -96,7 +163,8 @@ Streams::Owner Worker::stream_owner() {
       .is_whole = [this](std::string_view line) { return is_whole(line); }};
 }
 
-void Worker::on_order(Order order) {
+void Worker::on_order(Close order) {
+  ++windows_;
   if (order.next) {
     end_nap();
   } else {
@@ -112,6 +180,7 @@ void Worker::on_order(Order order) {
   hand_over(order.window, std::move(gathered));
   // At once, so that senders are told: nothing will touch what was moved away.
   nap_timer_.stop();
+  tap_timer_.stop();
   polls_.clear();
   streams_.reset();
   sockets_.clear();
@@ -120,10 +189,68 @@ void Worker::on_order(Order order) {
 void Worker::hand_over(std::uint64_t window, Gathered gathered) {
   double fill = 0;
   for (const DatagramSocket& socket : sockets_) fill = std::max(fill, socket.fill());
-  on_part_({.window = window,
-            .gathered = std::move(gathered),
-            .buffer_fill = fill,
-            .connections = streams_ ? streams_->open() : 0});
+  on_letter_(WindowPart{.window = window,
+                        .gathered = std::move(gathered),
+                        .buffer_fill = fill,
+                        .connections = streams_ ? streams_->open() : 0});
+}
+
+void Worker::on_order(Report order) {
+  take_counts();
+  WorkerReport report{.number = order.number,
+                      .counts = gathered_.counts,
+                      .refused = gathered_.refused,
+                      .senders = busiest(gathered_.senders.all()),
+                      .series = gathered_.table.size(),
+                      .buffer_fill = {},
+                      .connections = {}};
+  for (const DatagramSocket& socket : sockets_) report.buffer_fill.push_back(socket.fill());
+  if (streams_) report.connections = streams_->open_by_listener();
+  on_letter_(std::move(report));
+}
+
+// A slice, and then the sockets have their turn.
+void Worker::on_order(Look order) {
+  if (order.window != windows_) {
+    order.window = windows_;
+    order.begin = 0;
+    if (!order.forgets) order.found.clear();
+  }
+  Table& table = gathered_.table;
+  const std::size_t end = std::min(order.begin + series_a_look, table.size());
+  for (; order.begin < end && order.found.size() < found_max; ++order.begin) {
+    const Table::Entry entry = table.entry(order.begin);
+    const Kind kind = kind_of_series_key(entry.key);
+    const bool is_gone = std::holds_alternative<std::monostate>(entry.aggregate);
+    if (is_gone || !order.is_meant(kind, name_of_series_key(entry.key))) continue;
+    order.found.push_back(looked_at(kind, entry));
+    if (order.forgets) table.forget(order.begin);
+  }
+  if (order.begin < table.size() && order.found.size() < found_max)
+    return orders_->send(std::move(order));
+  on_letter_(WorkerFound{.number = order.number, .series = std::move(order.found)});
+}
+
+void Worker::on_order(TapSwitch order) {
+  if (order.is_wanted == tap_.has_value()) return;
+  if (order.is_wanted) {
+    tap_.emplace();
+    taps_under_way_ = 0;
+    tap_timer_.start(tap_every, tap_every);
+  } else {
+    tap_.reset();
+    tap_timer_.stop();
+  }
+}
+
+void Worker::on_order(TapSeen) {
+  if (taps_under_way_ > 0) --taps_under_way_;
+}
+
+void Worker::hand_tap_over() {
+  if (!tap_ || tap_->empty() || taps_under_way_ == taps_under_way_max) return;
+  ++taps_under_way_;
+  on_letter_(*std::exchange(tap_, TapBatch()));
 }
 
 void Worker::take_counts() {
@@ -192,6 +319,9 @@ bool Worker::receive_batch(std::uint32_t listener) {
 void Worker::take(const Datagram& datagram, Arrival& arrival) {
   arrival.peer = peer_of(*datagram.from);
   if (is_allowed(settings_.streams.allow, arrival.peer)) {
+    arrival.sender = gathered_.senders.number_of(arrival.peer);
+    if (tap_) [[unlikely]]
+      tap_->add(piece_of(datagram.bytes, datagram.is_truncated, arrival));
     ingestor_.add_datagram(datagram.bytes, datagram.is_truncated, arrival, gathered_);
     return;
   }

@@ -7,9 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <condition_variable>
 #include <filesystem>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -17,41 +15,12 @@
 #include "receive/receiver.hpp"
 #include "receive/socket_address.hpp"
 #include "receive/worker.hpp"
+#include "worker_rig.hpp"
 
 using namespace tally;
+using namespace tally::testing;
 
 namespace {
-
-DatagramSocket open_or_fail(const ListenAddress& address, DatagramSocket::Options options = {}) {
-  auto opened = DatagramSocket::open(address, options);
-  if (!opened) FAIL(opened.error().message);
-  return std::move(opened).value();
-}
-
-// A plain client socket on the v4 loopback.
-class Client {
- public:
-  explicit Client(const DatagramSocket& to) : fd_(socket(AF_INET, SOCK_DGRAM, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(to.address().port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    REQUIRE(connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
-  }
-  ~Client() { close(fd_); }
-  Client(const Client&) = delete;
-  Client& operator=(const Client&) = delete;
-
-  void send(std::string_view datagram) {
-    REQUIRE(::send(fd_, datagram.data(), datagram.size(), 0) ==
-            static_cast<ssize_t>(datagram.size()));
-  }
-
-  std::uint16_t port() const { return bound_port(fd_); }
-
- private:
-  int fd_;
-};
 
 // A directory that goes with its content.
 class Directory {
@@ -101,35 +70,6 @@ std::vector<std::string> receive_all(Receiver& receiver, int fd) {
     for (const Datagram& datagram : got.datagrams) all.emplace_back(datagram.bytes);
   }
   return all;
-}
-
-// Collects the parts that workers hand over on their threads.
-class Parts {
- public:
-  Worker::OnPart box() {
-    return [this](WindowPart part) {
-      const std::lock_guard lock(mutex_);
-      parts_.push_back(std::move(part));
-      arrived_.notify_all();
-    };
-  }
-  WindowPart wait_for(std::uint64_t window) {
-    std::unique_lock lock(mutex_);
-    const auto is_there = [&] { return !parts_.empty() && parts_.front().window == window; };
-    REQUIRE(arrived_.wait_for(lock, std::chrono::seconds(30), is_there));
-    WindowPart part = std::move(parts_.front());
-    parts_.erase(parts_.begin());
-    return part;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable arrived_;
-  std::vector<WindowPart> parts_;
-};
-
-Worker::Window window_of(const TableRules& rules) {
-  return {Table(rules), WallTime{}};
 }
 
 double counter_in(const Table& table, std::string_view name) {
@@ -262,9 +202,9 @@ TEST_CASE("worker: a closed window holds what came before it, and the next one i
   Client client(sockets[0]);
   const Worker::Settings settings;
   const TableRules rules;
-  Parts parts;
+  Letters letters;
   Worker worker({.datagrams = std::move(sockets), .streams = {}}, settings, window_of(rules),
-                parts.box());
+                letters.box());
 
   client.send("hits:1|c\nhits:2|c\nbad");
   double hits = 0;
@@ -273,7 +213,7 @@ TEST_CASE("worker: a closed window holds what came before it, and the next one i
   std::uint64_t window = 0;
   while (hits == 0) {
     worker.close_window(++window, window_of(rules));
-    const WindowPart part = parts.wait_for(window);
+    const WindowPart part = letters.part(window);
     hits += counter_in(part.gathered.table, "hits");
     refused += part.gathered.total().refused();
     CHECK(part.gathered.total().balances());
@@ -281,7 +221,7 @@ TEST_CASE("worker: a closed window holds what came before it, and the next one i
   CHECK(hits == 3);
   CHECK(refused == 1);
   worker.close_window(++window, window_of(rules));
-  CHECK(parts.wait_for(window).gathered.table.empty());
+  CHECK(letters.part(window).gathered.table.empty());
 }
 
 TEST_CASE("worker: a stop reads what the kernel still holds, and nothing is lost") {
@@ -291,13 +231,13 @@ TEST_CASE("worker: a stop reads what the kernel still holds, and nothing is lost
     Client client(sockets[0]);
     const Worker::Settings settings;
     const TableRules rules;
-    Parts parts;
+    Letters letters;
     Worker worker({.datagrams = std::move(sockets), .streams = {}}, settings, window_of(rules),
-                  parts.box());
+                  letters.box());
     constexpr int sent = 500;
     for (int i = 0; i < sent; ++i) client.send("hits:1|c");
     worker.stop(1);
-    const WindowPart part = parts.wait_for(1);
+    const WindowPart part = letters.part(1);
     CHECK(part.gathered.total().datagrams + part.gathered.total().kernel_drops == sent);
     CHECK(counter_in(part.gathered.table, "hits") == sent);
   }
@@ -307,8 +247,8 @@ TEST_CASE(
     "worker: two on one port share the senders, and their tables add up to all that was sent") {
   const Worker::Settings settings;
   const TableRules rules;
-  Parts first_parts;
-  Parts second_parts;
+  Letters first_letters;
+  Letters second_letters;
   std::vector<DatagramSocket> first;
   first.push_back(open_or_fail({"127.0.0.1", 0}, {.share_port = true}));
   const ListenAddress shared = first[0].address();
@@ -318,16 +258,16 @@ TEST_CASE(
   for (int i = 0; i < 16; ++i) clients.push_back(std::make_unique<Client>(first[0]));
 
   Worker one({.datagrams = std::move(first), .streams = {}}, settings, window_of(rules),
-             first_parts.box());
+             first_letters.box());
   Worker two({.datagrams = std::move(second), .streams = {}}, settings, window_of(rules),
-             second_parts.box());
+             second_letters.box());
   for (int i = 0; i < 100; ++i) {
     for (const auto& client : clients) client->send("hits:1|c");
   }
   one.stop(1);
   two.stop(1);
-  Table whole = first_parts.wait_for(1).gathered.table;
-  whole.merge(second_parts.wait_for(1).gathered.table);
+  Table whole = first_letters.part(1).gathered.table;
+  whole.merge(second_letters.part(1).gathered.table);
   CHECK(counter_in(whole, "hits") == 1600);
 }
 
@@ -338,10 +278,10 @@ TEST_CASE("worker: one that is destroyed while it receives leaves no open handle
   Client client(sockets[0]);
   const Worker::Settings settings;
   const TableRules rules;
-  Parts parts;
+  Letters letters;
   {
     Worker worker({.datagrams = std::move(sockets), .streams = {}}, settings, window_of(rules),
-                  parts.box());
+                  letters.box());
     for (int i = 0; i < 100; ++i) client.send("hits:1|c");
   }
   CHECK(DatagramSocket::open(address, {}));  // and ~Loop has asserted that nothing was left open
@@ -380,12 +320,12 @@ TEST_CASE("worker: datagrams of senders that are not allowed are counted, and no
     Worker::Settings settings;
     settings.streams.allow = {parse_network(row.network).value()};
     const TableRules rules;
-    Parts parts;
+    Letters letters;
     Worker worker({.datagrams = std::move(sockets), .streams = {}}, settings, window_of(rules),
-                  parts.box());
+                  letters.box());
     client.send("a:1|c");
     worker.stop(1);
-    const WindowPart part = parts.wait_for(1);
+    const WindowPart part = letters.part(1);
     CHECK(part.gathered.total().datagrams == 1);
     CHECK(part.gathered.total().datagrams_denied == row.denied);
     CHECK(part.gathered.table.size() == 1 - row.denied);
@@ -400,14 +340,14 @@ TEST_CASE("worker: a Unix datagram sender is never kept waiting, and a stop tell
   UnixClient client(path);
   const Worker::Settings settings;
   const TableRules rules;
-  Parts parts;
+  Letters letters;
   Worker worker({.datagrams = std::move(sockets), .streams = {}}, settings, window_of(rules),
-                parts.box());
+                letters.box());
   // Far more than the kernel holds: a blocking send returns only because we read.
   constexpr int sent = 5000;
   for (int i = 0; i < sent; ++i) REQUIRE(client.send("hits:1|c"));
   worker.stop(1);
-  const WindowPart part = parts.wait_for(1);
+  const WindowPart part = letters.part(1);
   CHECK(counter_in(part.gathered.table, "hits") == sent);
   CHECK_FALSE(client.send("hits:1|c"));
 }

@@ -1,0 +1,37 @@
+#pragma once
+// What is seen of the open window from outside the thread that fills it.
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tally/peer.hpp"
+#include "tally/sample.hpp"
+#include "tally/time.hpp"
+
+namespace tally {
+
+/// Which series are meant, by kind and name. Runs on a receive thread: reads nothing that changes.
+using IsMeant = std::function<bool(Kind kind, std::string_view name)>;
+
+/// One series of the open window as it stands.
+struct Looked {
+  Kind kind;
+  std::string key;             ///< series.hpp
+  double number = 0;           ///< counter: sum; gauge: value or sum of deltas; set: members
+  bool is_delta = false;       ///< a gauge that only moved
+  std::vector<double> values;  ///< timers: those that are kept as they came, at most 1,024
+};
+
+/// Bytes as they came in. Borrowed until the callback that got them returns.
+struct Tapped {
+  WallTime at;
+  std::uint32_t listener;  ///< in the daemon's order
+  Peer peer;
+  bool is_truncated;       ///< a datagram that was larger than the buffer
+  std::string_view bytes;  ///< a datagram; of a stream whole lines
+};
+
+}  // namespace tally
