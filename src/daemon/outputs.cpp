@@ -143,4 +143,13 @@ std::vector<std::uint64_t> Outputs::disk_bytes() const {
   return bytes;
 }
 
+std::vector<DestinationState> Outputs::states() const {
+  std::vector<DestinationState> states;
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+    states.push_back(outputs_[i]->state());
+    states.back().name = names_[i];
+  }
+  return states;
+}
+
 }  // namespace tally

@@ -39,6 +39,7 @@ class Outputs {
   const std::vector<std::string>& names() const { return names_; }
   std::vector<std::size_t> memory_bytes() const;
   std::vector<std::uint64_t> disk_bytes() const;
+  std::vector<DestinationState> states() const;
 
   bool is_terminal() const { return is_terminal_; }
 

@@ -95,6 +95,13 @@ bool InfluxWriter::goes_to_disk() const {
   return is_down_ && !may_try;
 }
 
+DestinationState InfluxWriter::state() const {
+  return {.url = settings_.destination.url,
+          .api = is_api_known_ ? std::string(to_string(settings_.destination.api)) : "auto",
+          .queued_bytes = bytes(),
+          .spool_bytes = disk_bytes()};
+}
+
 DeliveryCounts InfluxWriter::counts() const {
   DeliveryCounts all = delivery_of(live_.outbox.counts());
   all += delivery_of(replay_.outbox.counts());

@@ -68,6 +68,7 @@ class InfluxWriter : public Output {
   void drain(std::chrono::milliseconds at_most, std::function<void()> done) override;
 
   DeliveryCounts counts() const override;
+  DestinationState state() const override;
   std::size_t bytes() const override { return live_.outbox.bytes(); }
   std::uint64_t disk_bytes() const override { return backlog_ ? backlog_->bytes() : 0; }
 

@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "tally/delivery.hpp"
+#include "tally/destination_state.hpp"
 #include "tally/payload.hpp"
 
 namespace tally {
@@ -20,6 +21,9 @@ class Output {
   virtual DeliveryCounts counts() const = 0;
   virtual std::size_t bytes() const = 0;                  ///< of bodies that wait in memory
   virtual std::uint64_t disk_bytes() const { return 0; }  ///< of the spool
+
+  /// What it knows beside that; whose name and where it leads the caller fills in.
+  virtual DestinationState state() const = 0;
 
   /// Sends what waits, leaves what is left after `within` on disk or gives it up (counted as
   /// dropped by shutdown), and calls `done` once. Nothing may be pushed afterwards.

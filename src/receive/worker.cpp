@@ -177,6 +177,7 @@ void Worker::on_order(Close order) {
     hand_over(order.window, std::move(gathered));
     return;
   }
+  has_stopped_ = true;
   hand_over(order.window, std::move(gathered));
   // At once, so that senders are told: nothing will touch what was moved away.
   nap_timer_.stop();
@@ -196,6 +197,7 @@ void Worker::hand_over(std::uint64_t window, Gathered gathered) {
 }
 
 void Worker::on_order(Report order) {
+  if (has_stopped_) return on_letter_(WorkerReport{.number = order.number});
   take_counts();
   WorkerReport report{.number = order.number,
                       .counts = gathered_.counts,
@@ -211,6 +213,7 @@ void Worker::on_order(Report order) {
 
 // A slice, and then the sockets have their turn.
 void Worker::on_order(Look order) {
+  if (has_stopped_) return on_letter_(WorkerFound{.number = order.number});
   if (order.window != windows_) {
     order.window = windows_;
     order.begin = 0;

@@ -30,11 +30,11 @@ struct WindowPart {
 
 /// What the open window holds so far. The counts are those that its WindowPart will go on from.
 struct WorkerReport {
-  std::uint64_t number;              ///< the one main gave with `report`
+  std::uint64_t number = 0;          ///< the one main gave with `report`
   std::vector<IngestCounts> counts;  ///< one a listener
   RefusedRing refused;
   std::vector<Sender> senders;  ///< most lines first, at most `senders_max`
-  std::size_t series;
+  std::size_t series = 0;
   std::vector<double> buffer_fill;       ///< of datagram sockets, 0 .. 1
   std::vector<std::size_t> connections;  ///< of stream listeners; open
 
@@ -154,6 +154,7 @@ class Worker {
   std::uint64_t windows_ = 1;         // number of the open one, for looks
   std::optional<TapBatch> tap_;       // what came since the last one; none: no one wants it
   unsigned taps_under_way_ = 0;
+  bool has_stopped_ = false;  // there is no open window any more
   uv::Timer tap_timer_;
   std::unique_ptr<uv::Mailbox<Order>> orders_;
   std::unique_ptr<uv::Async> end_;

@@ -107,8 +107,4 @@ class History {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Whether `text` matches a glob: `*` any bytes, `?` one byte. Linear in practice; never worse than
-/// pattern times text.
-bool matches_glob(std::string_view pattern, std::string_view text);
-
 }  // namespace tally

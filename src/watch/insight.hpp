@@ -13,8 +13,9 @@
 #include <vector>
 
 #include "tally/config.hpp"
-#include "tally/delivery.hpp"
+#include "tally/destination_state.hpp"
 #include "tally/ledger.hpp"
+#include "tally/look.hpp"
 #include "tally/peer.hpp"
 #include "tally/refused.hpp"
 #include "tally/sample.hpp"
@@ -29,24 +30,6 @@ struct ListenerState {
   double buffer_fill = 0;            ///< 0 .. 1; of datagram sockets
   std::uint64_t receive_buffer = 0;  ///< bytes granted; of UDP
   std::size_t connections = 0;       ///< open; of streams
-};
-
-/// One destination beside its counts in `Ledger::deliveries`.
-struct DestinationState {
-  enum class Health : std::uint8_t { unknown, ok, failing };  ///< unknown: nothing was sent yet
-
-  std::string name;
-  std::string url;     ///< without secrets; "" is standard output
-  std::string api;     ///< "1", "2", "3", "0.8"; "auto" until it is found out
-  std::string server;  ///< "InfluxDB 1.6.7", as it calls itself; "" until it did
-  Health health = Health::unknown;
-  std::string last_answer;  ///< "204", or what is wrong and what to do, in one line; "" before one
-  std::optional<WallTime> last_answer_at;
-  std::optional<WallTime> last_success_at;
-  std::size_t queued_bytes = 0;
-  std::uint64_t spool_bytes = 0;
-  std::optional<WallTime> oldest;                ///< start of the oldest window that waits
-  std::optional<std::chrono::milliseconds> eta;  ///< until the backlog is empty, at this pace
 };
 
 /// Everything at one moment, the open window included.
@@ -69,24 +52,6 @@ struct LiveState {
 struct LookFor {
   std::vector<Kind> kinds;  ///< empty: all
   std::string match = "*";
-};
-
-/// One series of the open window as it stands.
-struct Looked {
-  Kind kind;
-  std::string key;             ///< series.hpp
-  double number = 0;           ///< counter: sum; gauge: value or sum of deltas; set: members
-  bool is_delta = false;       ///< a gauge that only moved
-  std::vector<double> values;  ///< timers: those that are kept exactly, at most 1,024
-};
-
-/// Bytes as they came in. Borrowed until the callback returns.
-struct Tapped {
-  WallTime at;
-  std::uint32_t listener;  ///< index of `LiveState::listeners`
-  Peer peer;
-  bool is_truncated;       ///< a datagram that was larger than the buffer
-  std::string_view bytes;  ///< a datagram; of a stream, whole lines
 };
 
 class Insight {
