@@ -32,16 +32,19 @@ inline DatagramSocket open_or_fail(const ListenAddress& address,
 // A plain client socket on the v4 loopback.
 class Client {
  public:
-  explicit Client(const DatagramSocket& to) : fd_(socket(AF_INET, SOCK_DGRAM, 0)) {
+  explicit Client(const DatagramSocket& to) : Client(to.address().port) {}
+  explicit Client(std::uint16_t port) : fd_(socket(AF_INET, SOCK_DGRAM, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
-    address.sin_port = htons(to.address().port);
+    address.sin_port = htons(port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     REQUIRE(connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
   }
-  ~Client() { close(fd_); }
-  Client(const Client&) = delete;
-  Client& operator=(const Client&) = delete;
+  ~Client() {
+    if (fd_ >= 0) close(fd_);
+  }
+  Client(Client&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Client& operator=(Client&&) = delete;
 
   void send(std::string_view datagram) {
     REQUIRE(::send(fd_, datagram.data(), datagram.size(), 0) ==
