@@ -284,7 +284,8 @@ std::string timers_answer(std::vector<Looked> open, const std::vector<AdminName>
 std::string deleted_answer(const std::vector<AdminDeleted>& deleted, std::size_t bytes_max) {
   std::string out;
   std::size_t left_out = 0;
-  for (const auto& [pattern, keys] : deleted) {
+  for (const auto& [pattern, keys, more] : deleted) {
+    left_out += more;
     if (keys.empty()) out += fmt::format("metric {} not found\n", pattern);
     for (const std::string& name : names_of(keys)) {
       if (out.size() + name.size() > bytes_max)

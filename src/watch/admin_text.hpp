@@ -80,10 +80,11 @@ std::string gauges_answer(const std::vector<Looked>& open, std::map<std::string,
 std::string timers_answer(std::vector<Looked> open, const std::vector<AdminName>& known,
                           std::size_t bytes_max = admin_answer_bytes_max);
 
-/// A pattern of a `del` command, and the keys of what it has deleted.
+/// A pattern of a `del` command, and the keys of what it has deleted, or of a part of it.
 struct AdminDeleted {
   std::string pattern;
   std::vector<std::string> keys;
+  std::size_t more = 0;  ///< series beside those
 };
 std::string deleted_answer(const std::vector<AdminDeleted>& deleted,
                            std::size_t bytes_max = admin_answer_bytes_max);

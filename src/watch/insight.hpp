@@ -109,8 +109,9 @@ class Insight {
   /// thousand series at a time between its batches. Calls `done` once.
   virtual void look(LookFor what, std::function<void(std::vector<Looked>)> done) = 0;
 
-  /// Forgets what the open window heard of these series, and gauges altogether. `done` gets their
-  /// keys, each once; if there are `looked_max` or more, others may be left: ask again.
+  /// Forgets what the open window heard of these series, what the history has of them, and gauges
+  /// altogether. `done` gets the keys of what was forgotten, each once; if there are `looked_max`
+  /// or more, others may be left: ask again.
   virtual void forget(LookFor what, std::function<void(std::vector<std::string>)> done) = 0;
 
   /// Values of the gauges that are carried from window to window, by key.

@@ -247,6 +247,8 @@ END
 
 )");
   CHECK(deleted_answer({}) == "END\n\n");
+  CHECK(deleted_answer({{"x", {key_of(Kind::timer, "x")}, 7}}) ==
+        "deleted: x\ndeleted: 7 more\nEND\n\n");
   CHECK(deleted_answer(deleted, 20) == R"(deleted: a.b
 deleted: a.t;k=v
 metric no such not found
