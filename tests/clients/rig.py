@@ -83,7 +83,7 @@ class Tallyd:
 
     def address(self, kind):
         """What a client is given: host:port, or a path."""
-        if kind not in ("udp", "tcp"):
+        if kind not in ("udp", "tcp", "admin"):
             return str(self._wanted(kind))
         found = re.search(rf"\b{kind} (127\.0\.0\.1:\d+): listening", self._log)
         if not found:
