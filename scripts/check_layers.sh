@@ -33,6 +33,8 @@ layers=(
   "src/deliver/http\..*             $shell|\"deliver/.*\"|<curl/curl\.h>"
   "src/deliver/gzip\..*             $shell|\"deliver/.*\"|<libdeflate\.h>"
   "src/deliver/.*                   $shell|\"deliver/.*\""
+  "src/watch/admin_text\..*        $pure|\"watch/(admin_text|insight)\.hpp\""
+  "src/watch/admin\..*             $shell|\"watch/.*\"|\"receive/(acceptor|hello|listeners|stream_socket)\.hpp\""
   "src/watch/.*server\..*           $shell|\"watch/.*\"|<microhttpd\.h>"
   "src/watch/.*                     $shell|\"watch/.*\""
   "src/demo/http_server\..*         $shell|\"demo/.*\"|<microhttpd\.h>"
@@ -42,7 +44,7 @@ layers=(
 )
 
 # The pure core: nothing of the world. "::now(" is any clock of std::chrono.
-pure_files="^(include/tally|src/(base|parse|aggregate|flush|encode|config)/|src/deliver/$deliver_core\\.)"
+pure_files="^(include/tally|src/(base|parse|aggregate|flush|encode|config)/|src/deliver/$deliver_core\\.|src/watch/admin_text\\.)"
 world_headers='<(atomic|condition_variable|filesystem|fstream|future|iostream|mutex|semaphore|shared_mutex|thread)>'
 world_calls='::now\(|uv_hrtime|uv_now|std::time\(|[^_a-z:]time\((NULL|nullptr|0|&)|clock_gettime|gettimeofday|random_device'
 world_calls+='|spdlog|std::(cout|cerr|clog)|[^a-z_]f?printf\(|getenv'
@@ -148,6 +150,11 @@ src/receive/worker.cpp~#include <uv.h>~bad
 src/receive/worker.cpp~#include "deliver/http.hpp"~bad
 src/uv/handles.cpp~#include <uv.h>~good
 src/uv/handles.cpp~#include "tally/time.hpp"~bad
+src/watch/admin_text.cpp~#include "watch/insight.hpp"~good
+src/watch/admin_text.cpp~#include "uv/handles.hpp"~bad
+src/watch/admin_text.cpp~auto t = std::chrono::steady_clock::now();~bad
+src/watch/admin.cpp~#include "receive/acceptor.hpp"~good
+src/watch/admin.cpp~#include "receive/worker.hpp"~bad
 src/demo/http_server.hpp~#include <microhttpd.h>~good
 src/demo/demo.cpp~#include <microhttpd.h>~bad
 src/daemon/daemon.cpp~#include <uv.h>~good

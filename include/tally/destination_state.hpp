@@ -23,6 +23,9 @@ struct DestinationState {
   std::string last_answer;  ///< "204", or what is wrong and what to do, in one line; "" before one
   std::optional<WallTime> last_answer_at;
   std::optional<WallTime> last_success_at;
+  std::optional<WallTime> last_failure_at;
+  std::chrono::milliseconds last_write_took{};  ///< the last one that was acknowledged
+  std::size_t last_write_bytes = 0;             ///< of line protocol in it
   std::size_t queued_bytes = 0;
   std::uint64_t spool_bytes = 0;
   std::optional<WallTime> oldest;                ///< start of the oldest window that waits

@@ -13,8 +13,9 @@
 
 namespace tally {
 
-/// Which series are meant, by kind and name. Runs on a receive thread: reads nothing that changes.
-using IsMeant = std::function<bool(Kind kind, std::string_view name)>;
+/// Which series are meant, by key (series.hpp). Runs on a receive thread: reads nothing that
+/// changes.
+using IsMeant = std::function<bool(std::string_view key)>;
 
 /// One series of the open window as it stands.
 struct Looked {
@@ -22,7 +23,7 @@ struct Looked {
   std::string key;             ///< series.hpp
   double number = 0;           ///< counter: sum; gauge: value or sum of deltas; set: members
   bool is_delta = false;       ///< a gauge that only moved
-  std::vector<double> values;  ///< timers: those that are kept as they came, at most 1,024
+  std::vector<double> values;  ///< timers: all, of one with at most 1,024; else none
 };
 
 /// Bytes as they came in. Borrowed until the callback that got them returns.

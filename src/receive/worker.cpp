@@ -59,8 +59,8 @@ std::vector<Sender> busiest(std::span<const Sender> all) {
   return senders;
 }
 
-Looked looked_at(Kind kind, const Table::Entry& entry) {
-  Looked looked{.kind = kind, .key = std::string(entry.key)};
+Looked looked_at(const Table::Entry& entry) {
+  Looked looked{.kind = kind_of_series_key(entry.key), .key = std::string(entry.key)};
   if (const auto* counter = std::get_if<Counter>(&entry.aggregate)) {
     looked.number = counter->sum;
   } else if (const auto* gauge = std::get_if<Gauge>(&entry.aggregate)) {
@@ -147,6 +147,7 @@ Streams::Owner Worker::stream_owner() {
     Arrival arrival = arrival_now(static_cast<std::uint32_t>(sockets_.size() + origin.listener));
     arrival.peer = origin.peer;
     arrival.sender = gathered_.senders.number_of(origin.peer);
+    last_heard_ = arrival.wall;
     return arrival;
   };
   return {
@@ -205,7 +206,8 @@ void Worker::on_order(Report order) {
                       .senders = busiest(gathered_.senders.all()),
                       .series = gathered_.table.size(),
                       .buffer_fill = {},
-                      .connections = {}};
+                      .connections = {},
+                      .last_heard = last_heard_};
   for (const DatagramSocket& socket : sockets_) report.buffer_fill.push_back(socket.fill());
   if (streams_) report.connections = streams_->open_by_listener();
   on_letter_(std::move(report));
@@ -223,10 +225,9 @@ void Worker::on_order(Look order) {
   const std::size_t end = std::min(order.begin + series_a_look, table.size());
   for (; order.begin < end && order.found.size() < found_max; ++order.begin) {
     const Table::Entry entry = table.entry(order.begin);
-    const Kind kind = kind_of_series_key(entry.key);
     const bool is_gone = std::holds_alternative<std::monostate>(entry.aggregate);
-    if (is_gone || !order.is_meant(kind, name_of_series_key(entry.key))) continue;
-    order.found.push_back(looked_at(kind, entry));
+    if (is_gone || !order.is_meant(entry.key)) continue;
+    order.found.push_back(looked_at(entry));
     if (order.forgets) table.forget(order.begin);
   }
   if (order.begin < table.size() && order.found.size() < found_max)
@@ -314,6 +315,7 @@ bool Worker::receive_batch(std::uint32_t listener) {
   if (received.datagrams.empty()) return false;
   Arrival arrival = arrival_now(listener);
   arrival.has_padding = true;
+  last_heard_ = arrival.wall;
   for (const Datagram& datagram : received.datagrams) take(datagram, arrival);
   // A sender on a Unix socket may be waiting for room: ask until there is nothing.
   return sockets_[listener].is_unix() || received.datagrams.size() == Receiver::batch_max;

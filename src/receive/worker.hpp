@@ -37,6 +37,7 @@ struct WorkerReport {
   std::size_t series = 0;
   std::vector<double> buffer_fill;       ///< of datagram sockets, 0 .. 1
   std::vector<std::size_t> connections;  ///< of stream listeners; open
+  std::optional<WallTime> last_heard;    ///< when something came in, in this window or before
 
   static constexpr std::size_t senders_max = 100;
 };
@@ -151,6 +152,7 @@ class Worker {
   std::vector<std::uint32_t> napping_;  // listeners that are read by the timer
   uv::Timer nap_timer_;
   std::unique_ptr<Streams> streams_;  // none without stream listeners
+  std::optional<WallTime> last_heard_;
   std::uint64_t windows_ = 1;         // number of the open one, for looks
   std::optional<TapBatch> tap_;       // what came since the last one; none: no one wants it
   unsigned taps_under_way_ = 0;

@@ -45,10 +45,12 @@ struct LiveState {
   std::vector<DestinationState> destinations;  ///< in the ledger's order
   std::vector<Sender> senders;          ///< of the open window, most lines first, at most 100
   std::vector<RefusedLine> refused;     ///< newest first, at most 100
+  std::optional<WallTime> last_heard;   ///< when the last datagram or line came in
   std::optional<WallTime> last_closed;  ///< end of the last window that was flushed
 };
 
-/// Which series of the open window: a kind, and a glob on the name (`*`, `?`).
+/// Which series of the open window: a kind, and a glob (`*`, `?`) on the name; with a `;` in it on
+/// the name and its tags, as `name_with_tags` (series.hpp) writes them.
 struct LookFor {
   std::vector<Kind> kinds;  ///< empty: all
   std::string match = "*";
@@ -69,8 +71,9 @@ class Insight {
   /// thousand series at a time between its batches. Calls `done` once.
   virtual void look(LookFor what, std::function<void(std::vector<Looked>)> done) = 0;
 
-  /// Forgets what the open window heard of these series, and gauges altogether. `done` gets their
-  /// names, each once.
+  /// Forgets what the open window heard of these series, what the history has of them, and gauges
+  /// altogether. `done` gets the keys of what was forgotten, each once; if there are `looked_max`
+  /// or more, others may be left: ask again.
   virtual void forget(LookFor what, std::function<void(std::vector<std::string>)> done) = 0;
 
   /// Values of the gauges that are carried from window to window, by key.

@@ -23,6 +23,14 @@ def udp_sockets():
         yield fields[9], int(fields[1].split(":")[1], 16), int(fields[4].split(":")[1], 16), int(fields[12])
 
 
+def tcp_listeners():
+    """(inode, port) of each IPv4 TCP socket that listens."""
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        if fields[3] == "0A":
+            yield fields[9], int(fields[1].split(":")[1], 16)
+
+
 def until(is_done, what):
     deadline = time.monotonic() + PATIENCE_S
     while not (found := is_done()):
@@ -47,7 +55,8 @@ class Etsy:
         self._process = subprocess.Popen(["node", "--no-deprecation", modules / "statsd/stats.js", config],
                                          text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self._wait_until_up()
-        self.port = until(self._find_port, "statsd opens its port")
+        self.port = until(lambda: self._port_among(udp_sockets()), "statsd opens its port")
+        self.admin_port = until(lambda: self._port_among(tcp_listeners()), "statsd opens its management port")
 
     def __enter__(self):
         return self
@@ -73,10 +82,10 @@ class Etsy:
             shutil.rmtree(self.directory, ignore_errors=True)
             raise RuntimeError(f"statsd did not start: {said.strip()[-300:]}")
 
-    def _find_port(self):
+    def _port_among(self, sockets):
         descriptors = Path(f"/proc/{self._process.pid}/fd")
         mine = {os.readlink(path) for path in descriptors.iterdir() if path.exists() or path.is_symlink()}
-        return next((port for inode, port, *_ in udp_sockets() if f"socket:[{inode}]" in mine and port), None)
+        return next((port for inode, port, *_ in sockets if f"socket:[{inode}]" in mine and port), None)
 
     def wait_until_read(self):
         """Its receive buffer is small: who sends much waits for this now and then."""

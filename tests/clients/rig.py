@@ -41,7 +41,7 @@ class Tallyd:
     def __init__(self, program, listen=(), settings=()):
         self.directory = Path(tempfile.mkdtemp(prefix="tallyd-clients-"))
         self.interval, self.interval_s = endless_interval()
-        keys = {"influxdb.url": "", "flush.interval": self.interval, "tags.host": "",
+        keys = {"influxdb.url": "", "flush.interval": self.interval, "tags.host": "", "admin.listen": "",
                 "listen.udp": '["127.0.0.1:0"]'}
         keys.update({f"listen.{kind}": f'["{self._wanted(kind)}"]' for kind in listen})
         keys.update(settings)
@@ -83,7 +83,7 @@ class Tallyd:
 
     def address(self, kind):
         """What a client is given: host:port, or a path."""
-        if kind not in ("udp", "tcp"):
+        if kind not in ("udp", "tcp", "admin"):
             return str(self._wanted(kind))
         found = re.search(rf"\b{kind} (127\.0\.0\.1:\d+): listening", self._log)
         if not found:
