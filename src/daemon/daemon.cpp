@@ -13,7 +13,6 @@
 #include <utility>
 
 #include "daemon/log.hpp"
-#include "daemon/self_metrics.hpp"
 #include "daemon/sources.hpp"
 #include "daemon/wall_clock.hpp"
 #include "posix/start_pages.hpp"
@@ -335,15 +334,16 @@ void Daemon::complete(Snapshot& snapshot) {
   ledger_.gauges_not_carried = carry_.gauges_not_carried();
   ledger_.deliveries = outputs_.counts();
   if (outputs_.is_terminal()) return;
-  add_self_metrics(reported_, ledger_,
-                   {.series = closing.gathered->table.size(),
-                    .receive_buffer_fill = closing.buffer_fill,
-                    .outbox_bytes = outputs_.memory_bytes(),
-                    .spool_bytes = outputs_.disk_bytes(),
-                    .gauges_held = carry_.gauges(),
-                    .connections = closing.connections},
-                   {listeners_, outputs_.names(), naming_.static_tags}, snapshot);
-  reported_ = ledger_;
+  SelfState state{.ledger = ledger_,
+                  .watched = {},
+                  .gauges = {.series = closing.gathered->table.size(),
+                             .receive_buffer_fill = closing.buffer_fill,
+                             .outbox_bytes = outputs_.memory_bytes(),
+                             .spool_bytes = outputs_.disk_bytes(),
+                             .gauges_held = carry_.gauges(),
+                             .connections = closing.connections}};
+  add_self_metrics(reported_, state, {listeners_, outputs_.names(), naming_.static_tags}, snapshot);
+  reported_ = std::move(state);
 }
 
 void Daemon::end_flush() {

@@ -27,6 +27,7 @@
 #include "tally/window_clock.hpp"
 #include "uv/handles.hpp"
 #include "uv/mailbox.hpp"
+#include "watch/self_metrics.hpp"
 
 namespace tally {
 
@@ -119,7 +120,7 @@ class Daemon {
   bool clock_held_back_ = false;
   std::uint64_t said_joined_ = 0;  // windows_joined when a window was last closed
   Ledger ledger_;
-  Ledger reported_;  // as the self-metrics last wrote it
+  SelfState reported_;  // as the self-metrics last wrote it
   bool is_stopping_ = false;
   int exit_status_ = 0;
 };
