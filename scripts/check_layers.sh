@@ -17,7 +17,7 @@ shell="$pure|$posix|\"posix/[a-z_]+\.hpp\"|\"uv/[a-z_]+\.hpp\"|<spdlog/.*>"
 # The pure part of deliver/.
 deliver_core='(answer|api|base64|body|crc32c|json|known_series|outbox|partial_writes|point_reader|refused_lines|retry_after|series_json|spool_format|url|verdict|write_request|wrong_api)'
 # The pure part of watch/.
-watch_state='(application_metrics|history|prometheus|self_metrics)'
+watch_state='(application_metrics|history|prometheus|rankings|records?|self_metrics)'
 layers=(
   "include/tally/.*                 $std|$contracts"
   "src/base/.*                      $pure|\"base/.*\"|<arpa/inet\.h>"  # inet_pton: text to bytes
