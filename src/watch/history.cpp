@@ -20,6 +20,7 @@ namespace {
 
 constexpr double nothing = std::numeric_limits<double>::quiet_NaN();
 constexpr std::size_t points_at_once = 64;
+constexpr std::size_t keys_ahead = 8;
 constexpr std::size_t lines_at_once = 1000;
 constexpr std::size_t records_ahead = 16;  // asked for before they are read
 
@@ -162,6 +163,7 @@ void History::Impl::note_some(std::span<const Point> points, const Snapshot& who
   std::array<std::uint64_t, points_at_once> hashes;
   std::array<std::uint32_t, points_at_once> candidates;
   for (std::size_t i = 0; i < points.size(); ++i) {
+    if (i + keys_ahead < points.size()) __builtin_prefetch(points[i + keys_ahead].key.data());
     hashes[i] = records.hash(points[i].key);
     records.prefetch_bucket(hashes[i]);
   }
@@ -205,8 +207,10 @@ void History::Impl::fill_gap(KnownSeries& series) {
 }
 
 void History::Impl::set_sender(Record& record, std::uint16_t number) const {
-  record.has_sender = number != 0 && number < senders.size();
-  if (record.has_sender) record.sender = senders[number].peer;
+  const bool is_named = number != 0 && number < senders.size();
+  // Written only where it changes: a line of memory that stays clean need not be written back.
+  if (record.has_sender != is_named) record.has_sender = is_named;
+  if (is_named && record.sender != senders[number].peer) record.sender = senders[number].peer;
 }
 
 // ------------------------------------------------------------------------------ one series
