@@ -16,6 +16,8 @@ pure="$std|$contracts|$own|<fmt/[a-z]+\.h>"
 shell="$pure|$posix|\"posix/[a-z_]+\.hpp\"|\"uv/[a-z_]+\.hpp\"|<spdlog/.*>"
 # The pure part of deliver/.
 deliver_core='(answer|api|base64|body|crc32c|json|known_series|outbox|partial_writes|point_reader|refused_lines|retry_after|series_json|spool_format|url|verdict|write_request|wrong_api)'
+# The pure part of watch/.
+watch_state='(application_metrics|history|prometheus|rankings|records?|self_metrics)'
 layers=(
   "include/tally/.*                 $std|$contracts"
   "src/base/.*                      $pure|\"base/.*\"|<arpa/inet\.h>"  # inet_pton: text to bytes
@@ -35,6 +37,7 @@ layers=(
   "src/deliver/.*                   $shell|\"deliver/.*\""
   "src/watch/admin_text\..*        $pure|\"watch/(admin_text|insight)\.hpp\""
   "src/watch/admin\..*             $shell|\"watch/.*\"|\"receive/(acceptor|hello|listeners|stream_socket)\.hpp\""
+  "src/watch/$watch_state\..*      $pure|\"watch/$watch_state\.hpp\"|\"aggregate/(buckets|cells|name_hash)\.hpp\"|<xxhash\.h>"
   "src/watch/.*server\..*           $shell|\"watch/.*\"|<microhttpd\.h>"
   "src/watch/.*                     $shell|\"watch/.*\""
   "src/demo/http_server\..*         $shell|\"demo/.*\"|<microhttpd\.h>"
@@ -44,7 +47,7 @@ layers=(
 )
 
 # The pure core: nothing of the world. "::now(" is any clock of std::chrono.
-pure_files="^(include/tally|src/(base|parse|aggregate|flush|encode|config)/|src/deliver/$deliver_core\\.|src/watch/admin_text\\.)"
+pure_files="^(include/tally|src/(base|parse|aggregate|flush|encode|config)/|src/deliver/$deliver_core\\.|src/watch/($watch_state|admin_text)\\.)"
 world_headers='<(atomic|condition_variable|filesystem|fstream|future|iostream|mutex|semaphore|shared_mutex|thread)>'
 world_calls='::now\(|uv_hrtime|uv_now|std::time\(|[^_a-z:]time\((NULL|nullptr|0|&)|clock_gettime|gettimeofday|random_device'
 world_calls+='|spdlog|std::(cout|cerr|clog)|[^a-z_]f?printf\(|getenv'

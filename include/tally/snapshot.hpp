@@ -1,6 +1,7 @@
 #pragma once
 // Plain finished numbers of one window, with names and a time span. What encoders read.
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <limits>
@@ -37,7 +38,8 @@ struct Snapshot {
   struct Gauge {
     std::string_view key;
     double value;
-    std::uint16_t sender = 0;  ///< 0 of an idle one too
+    std::uint16_t sender = 0;           ///< 0 of an idle one too
+    std::chrono::milliseconds idle{0};  ///< since the start of the window that last heard it
   };
   struct Set {
     std::string_view key;

@@ -89,7 +89,7 @@ class Buckets {
   void insert(std::uint64_t hash, std::uint32_t cell) {
     if (is_growing()) {
       move_run();
-    } else if (4 * (used_ + 1) > 3 * Bucket::slots * now_.size()) {
+    } else if (is_due_to_grow()) {
       begin_growing();
     }
     put(place(hash), static_cast<std::uint32_t>(hash), cell);
@@ -115,6 +115,13 @@ class Buckets {
     } else {
       restart(count);
     }
+  }
+
+  /// Of memory held, and that the next `insert` takes in addition: nothing, unless it begins to
+  /// grow.
+  std::size_t bytes() const { return now_.bytes() + wider_.bytes(); }
+  std::size_t bytes_to_insert() const {
+    return is_due_to_grow() ? Array::bytes_of(2 * now_.size()) : 0;
   }
 
   std::size_t size() const { return used_; }
@@ -148,6 +155,8 @@ class Buckets {
     Bucket* begin() const { return first_; }
     Bucket* end() const { return first_ + size_; }
     std::size_t size() const { return size_; }
+    std::size_t bytes() const { return size_ == 0 ? 0 : bytes_of(size_); }
+    static std::size_t bytes_of(std::size_t size) { return (size + 1) * sizeof(Bucket); }
     void zero() { std::fill_n(first_, size_, Bucket{}); }
     void touch() {
       constexpr std::size_t page = 4096 / sizeof(Bucket);
@@ -173,6 +182,10 @@ class Buckets {
   [[gnu::cold]] Bucket* place_while_growing(std::uint64_t hash, Bucket* home) const {
     if (((hash - start_) & mask_) >= moved_) return home;
     return wider_.begin() + (hash & (2 * mask_ + 1));
+  }
+
+  bool is_due_to_grow() const {
+    return !is_growing() && 4 * (used_ + 1) > 3 * Bucket::slots * now_.size();
   }
 
   void put(Bucket* at, std::uint32_t hash, std::uint32_t cell) {

@@ -65,10 +65,10 @@ class Bytes {
 };
 
 /// Cells in chunks that never move.
-template <class Any>
+template <class Any, std::size_t cells_a_chunk = 4096>  // 256 KiB of series
 class Cells {
  public:
-  static constexpr std::size_t chunk_cells = 4096;  // 256 KiB of series
+  static constexpr std::size_t chunk_cells = cells_a_chunk;
 
   // Without the library's checks, which are a tenth of what a sample costs. REQUIRES: at < size().
   Any& operator[](std::size_t at) {
@@ -84,6 +84,12 @@ class Cells {
   }
   std::size_t size() const { return size_; }
   void release(std::size_t chunk) { chunks_[chunk].reset(); }
+  std::size_t chunks() const { return chunks_.size(); }
+  /// Forgets those behind the first `size`. REQUIRES: size <= size().
+  void shrink(std::size_t size) {
+    chunks_.resize((size + chunk_cells - 1) / chunk_cells);
+    size_ = size;
+  }
   void clear() {
     chunks_.resize(std::min<std::size_t>(chunks_.size(), 1));
     if (!chunks_.empty() && chunks_[0] == nullptr) chunks_.clear();

@@ -9,8 +9,9 @@
 #include <utility>
 
 #include "daemon/log.hpp"
-#include "daemon/self_metrics.hpp"
 #include "daemon/sources.hpp"
+#include "daemon/seed.hpp"
+#include "posix/resident.hpp"
 #include "posix/start_pages.hpp"
 #include "tally/text.hpp"
 
@@ -42,6 +43,7 @@ Daemon::Daemon(const LoadedConfig& loaded, spdlog::logger& logger)
       windows_(loop_, config_, ledger_, logger, windows_owner()),
       flush_(loop_, config_, naming_of(config_, windows_.static_tags()), outputs_, ledger_,
              flush_owner()),
+      history_(history_settings()),
       view_(loop_, view_parts()) {}
 
 Daemon::~Daemon() = default;
@@ -54,17 +56,27 @@ Windows::Owner Daemon::windows_owner() {
               }};
 }
 
+History::Settings Daemon::history_settings() const {
+  return {.naming = flush_.naming(),
+          .percents = config_.flush.percentiles,
+          .gauge_ttl = config_.gauges.ttl,
+          .hash_seed = random_seed()};
+}
+
 Flush::Owner Daemon::flush_owner() {
   return {.on_begin =
               [this](const ClosedWindow& window) {
                 flushing_ = &window;
                 ledger_.add(window.gathered.counts);
                 refused_.merge(window.gathered.refused);
+                history_.begin(window.span, window.gathered.senders.all());
               },
           .complete = [this](Snapshot& snapshot) { add_own_points(snapshot); },
-          .on_slice = [](const Snapshot&) {},
-          .on_end = [this](ClosedWindow window,
-                           std::chrono::nanoseconds) { on_flushed(std::move(window)); }};
+          .on_slice = [this](const Snapshot& slice) { history_.note(slice); },
+          .on_end =
+              [this](ClosedWindow window, std::chrono::nanoseconds took) {
+                on_flushed(std::move(window), took);
+              }};
 }
 
 LiveView::Parts Daemon::view_parts() {
@@ -72,6 +84,7 @@ LiveView::Parts Daemon::view_parts() {
           .windows = windows_,
           .flush = flush_,
           .outputs = outputs_,
+          .history = history_,
           .ledger = ledger_,
           .refused = refused_,
           .stop = [this](std::string_view who) {
@@ -125,19 +138,35 @@ void Daemon::begin_flush() {
 
 void Daemon::add_own_points(Snapshot& snapshot) {
   ledger_.deliveries = outputs_.counts();
-  add_self_metrics(reported_, ledger_,
-                   {.series = flushing_->gathered.table.size(),
-                    .receive_buffer_fill = flushing_->buffer_fill,
-                    .outbox_bytes = outputs_.memory_bytes(),
-                    .spool_bytes = outputs_.disk_bytes(),
-                    .gauges_held = flush_.carry().gauges(),
-                    .connections = flushing_->connections},
-                   {windows_.listeners(), outputs_.names(), windows_.static_tags()}, snapshot);
-  reported_ = ledger_;
+  SelfState state = self_state(*flushing_);
+  add_self_metrics(reported_, state, self_naming(), snapshot);
+  reported_ = std::move(state);
 }
 
-void Daemon::on_flushed(ClosedWindow window) {
+SelfState Daemon::self_state(const ClosedWindow& window) const {
+  return {.ledger = ledger_,
+          .watched = {.tap_skipped = view_.tap_skipped()},
+          .gauges = {.series = window.gathered.table.size(),
+                     .receive_buffer_fill = window.buffer_fill,
+                     .outbox_bytes = outputs_.memory_bytes(),
+                     .spool_bytes = outputs_.disk_bytes(),
+                     .gauges_held = flush_.carry().gauges(),
+                     .connections = window.connections,
+                     .history_series = history_.series(),
+                     .history_bytes = history_.bytes(),
+                     .history_left_out = history_.left_out(),
+                     .flush_seconds = std::chrono::duration<double>(flush_took_).count(),
+                     .memory_resident = resident_bytes()}};
+}
+
+SelfNaming Daemon::self_naming() const {
+  return {windows_.listeners(), outputs_.names(), windows_.static_tags()};
+}
+
+void Daemon::on_flushed(ClosedWindow window, std::chrono::nanoseconds took) {
   flushing_ = nullptr;
+  flush_took_ = took;
+  history_.end();
   log_.debug("window {}: {} series", window.number, window.gathered.table.size());
   windows_.give_back(std::move(window.gathered.table));
   view_.on_flushed(window.span.start + window.span.interval);

@@ -7,6 +7,7 @@
 
 #include <spdlog/logger.h>
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,6 +24,8 @@
 #include "tally/ledger.hpp"
 #include "tally/result.hpp"
 #include "uv/handles.hpp"
+#include "watch/history.hpp"
+#include "watch/self_metrics.hpp"
 
 namespace tally {
 
@@ -42,11 +45,14 @@ class Daemon {
  private:
   Windows::Owner windows_owner();
   Flush::Owner flush_owner();
+  History::Settings history_settings() const;
   LiveView::Parts view_parts();
   void watch_signals();
   void begin_flush();
   void add_own_points(Snapshot& snapshot);
-  void on_flushed(ClosedWindow window);
+  SelfState self_state(const ClosedWindow& window) const;
+  SelfNaming self_naming() const;
+  void on_flushed(ClosedWindow window, std::chrono::nanoseconds took);
   void log_losses(bool is_last);
   std::optional<std::string> newest_refused() const;
   void log_refused() const;
@@ -59,7 +65,7 @@ class Daemon {
   spdlog::logger& log_;
   uv::Loop loop_;
   Ledger ledger_;
-  Ledger reported_;  // as the self-metrics last wrote it
+  SelfState reported_;  // as the self-metrics last wrote it
   RefusedRing refused_;
   std::optional<LossLog> loss_log_;
   ServiceManager service_manager_;
@@ -68,8 +74,10 @@ class Daemon {
   Outputs outputs_;
   Windows windows_;
   Flush flush_;
+  History history_;
   LiveView view_;
   const ClosedWindow* flushing_ = nullptr;
+  std::chrono::nanoseconds flush_took_{};  // the last one
   bool is_stopping_ = false;
   int exit_status_ = 0;
 };

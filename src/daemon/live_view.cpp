@@ -19,8 +19,11 @@ bool is_kind_of(Kind kind, const std::vector<Kind>& kinds) {
 }
 
 IsMeant meant_by(const LookFor& what) {
-  return [what](Kind kind, std::string_view name) {
-    return is_kind_of(kind, what.kinds) && matches_glob(what.match, name);
+  const bool has_tags = what.match.find(';') != std::string::npos;
+  return [what, has_tags](std::string_view key) {
+    if (!is_kind_of(kind_of_series_key(key), what.kinds)) return false;
+    return has_tags ? matches_glob(what.match, name_with_tags(key))
+                    : matches_glob(what.match, name_of_series_key(key));
   };
 }
 
@@ -122,6 +125,7 @@ void LiveView::answer_live() {
 void LiveView::add_report(LiveState& state, const WorkerReport& report, std::size_t worker) const {
   state.ledger.add(report.counts);
   state.series += report.series;
+  state.last_heard = std::max(state.last_heard, report.last_heard);
   std::ranges::copy(report.senders, std::back_inserter(state.senders));
   for (std::size_t i = 0; i < report.buffer_fill.size(); ++i)
     state.listeners[i].buffer_fill =
@@ -166,16 +170,16 @@ void LiveView::look(LookFor what, std::function<void(std::vector<Looked>)> done)
 }
 
 void LiveView::forget(LookFor what, std::function<void(std::vector<std::string>)> done) {
-  std::set<std::string> names;
-  if (is_kind_of(Kind::gauge, what.kinds)) {
-    parts_.flush.carry().forget_gauges([&](std::string_view key) {
-      const std::string_view name = name_of_series_key(key);
-      return matches_glob(what.match, name) && (names.emplace(name), true);
-    });
-  }
-  search(what, true, [names = std::move(names), done = std::move(done)](std::vector<Looked> found) {
-    std::set<std::string> all = names;
-    for (const Looked& each : found) all.emplace(name_of_series_key(each.key));
+  const IsMeant is_meant = meant_by(what);
+  std::set<std::string> keys;
+  const auto forget_one = [&](std::string_view key) {
+    return is_meant(key) && (keys.emplace(key), true);
+  };
+  parts_.flush.carry().forget_gauges(forget_one);
+  parts_.history.forget(forget_one);
+  search(what, true, [keys = std::move(keys), done = std::move(done)](std::vector<Looked> found) {
+    std::set<std::string> all = keys;
+    for (Looked& each : found) all.insert(std::move(each.key));
     done({all.begin(), all.end()});
   });
 }

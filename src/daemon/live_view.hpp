@@ -17,6 +17,7 @@
 #include "tally/config.hpp"
 #include "tally/refused.hpp"
 #include "uv/handles.hpp"
+#include "watch/history.hpp"
 #include "watch/insight.hpp"
 
 namespace tally {
@@ -30,6 +31,7 @@ class LiveView final : public Insight {
     Windows& windows;
     Flush& flush;
     Outputs& outputs;
+    History& history;
     const Ledger& ledger;        ///< of the windows that were taken
     const RefusedRing& refused;  ///< of the same
     std::function<void(std::string_view who)> stop;

@@ -3,9 +3,9 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <random>
 #include <utility>
 
+#include "daemon/seed.hpp"
 #include "daemon/sources.hpp"
 #include "daemon/wall_clock.hpp"
 #include "tally/text.hpp"
@@ -19,11 +19,6 @@ using std::chrono::milliseconds;
 constexpr milliseconds last_parts_within{1200};
 
 constexpr std::size_t windows_waiting_max = 2;  // beside the one that is being flushed
-
-std::uint64_t random_seed() {
-  std::random_device device;
-  return std::uint64_t{device()} << 32 | device();
-}
 
 }  // namespace
 

@@ -128,6 +128,10 @@ class Encoder {
 
   std::vector<Payload> finish() &&;
 
+  /// Bytes of what `write` would write. REQUIRES: nothing was written.
+  template <class Point>
+  std::size_t size_of(const Point& point);
+
  private:
   struct RenderedTag {
     std::string key;
@@ -200,6 +204,14 @@ void Encoder::write(const Point& point) {
     append(field.name, number(point, field.stat, seconds_));
   if constexpr (std::is_same_v<Point, Snapshot::Timer>) append_percentiles(point);
   if (!scheme_->is_point_per_field) end_line();
+}
+
+template <class Point>
+std::size_t Encoder::size_of(const Point& point) {
+  write(point);
+  const std::size_t size = payload_.body.size();
+  payload_.body.clear();
+  return size;
 }
 
 void Encoder::append_percentiles(const Snapshot::Timer& timer) {
@@ -338,12 +350,15 @@ std::vector<Payload> Encoder::finish() && {
   return std::move(done_);
 }
 
+Precision precision_of(const Span& span) {
+  return is_whole_seconds(span) ? Precision::seconds : Precision::milliseconds;
+}
+
 }  // namespace
 
 std::vector<Payload> encode_influx(const Snapshot& snapshot, const Naming& naming,
                                    const PayloadLimits& limits) {
-  Encoder on_time(snapshot, naming, limits,
-                  is_whole_seconds(snapshot.span) ? Precision::seconds : Precision::milliseconds);
+  Encoder on_time(snapshot, naming, limits, precision_of(snapshot.span));
   Encoder late(snapshot, naming, limits, Precision::nanoseconds);
   const auto write = [&](const auto& points) {
     for (const auto& point : points)
@@ -356,6 +371,22 @@ std::vector<Payload> encode_influx(const Snapshot& snapshot, const Naming& namin
   std::vector<Payload> payloads = std::move(on_time).finish();
   std::ranges::move(std::move(late).finish(), std::back_inserter(payloads));
   return payloads;
+}
+
+std::vector<std::size_t> encoded_sizes(const Snapshot& snapshot, const Naming& naming) {
+  constexpr std::size_t endless = std::numeric_limits<std::size_t>::max();
+  const PayloadLimits limits{.bytes_max = endless, .lines_max = endless};
+  Encoder encoder(snapshot, naming, limits, precision_of(snapshot.span));
+  std::vector<std::size_t> sizes;
+  sizes.reserve(snapshot.points());
+  const auto measure = [&](const auto& points) {
+    for (const auto& point : points) sizes.push_back(encoder.size_of(point));
+  };
+  measure(snapshot.counters);
+  measure(snapshot.timers);
+  measure(snapshot.gauges);
+  measure(snapshot.sets);
+  return sizes;
 }
 
 std::string percentile_field(double percent) {

@@ -108,7 +108,7 @@ void Carry::close_idle(Snapshot& snapshot) {
         ++gauges_expired_;
         continue;
       }
-      snapshot.gauges.push_back({it->first, held.value});
+      snapshot.gauges.push_back({it->first, held.value, 0, held.idle});
     }
     ++it;
   }

@@ -54,6 +54,15 @@ def measure_memory(bench):
     return {row["workload"]: row for row in rows}, run_it("--flush", bench.pace.flush_rounds)[0]
 
 
+def measure_history(bench):
+    """What remembering for the page costs a flush, and looking, by number of series. A million have no room in 32 MiB,
+    and what has none costs too."""
+    def of(series, mib):
+        return bench.run_tool(bench.cores.receiver, "tests/bench/bench_history", "--series", series, "--mib", mib)[0]
+
+    return {series: of(series, mib) for series, mib in ((1_000, 32), (100_000, 64), (1_000_000, 32))}
+
+
 def measure_series_bytes(bench):
     """Resident bytes a series of D, each heard once, in one long window."""
     with bench.tallyd(interval="1h") as receiver:

@@ -99,6 +99,19 @@ def memory_rows(repeats):
     return rows
 
 
+def history_rows(found):
+    """Of one run: what measure_history gave."""
+    rows = [Row(f"history of {series:,} counters, in a flush", [one["history_ns"]], "ns/series",
+                at_most=100 if series == 100_000 else None,
+                note=f"{one['known']:,} known, {one['bytes_a_series']:.0f} bytes each; {one['left_out']:,} left out")
+            for series, one in found.items()]
+    looks = found[100_000]
+    slowest = max((key for key in looks if key.startswith("find_")), key=looks.get)
+    rows.append(Row("find among 100,000 series, the slowest", [looks[slowest]], "ms", at_most=20,
+                    note=f"{slowest}; by rate {looks['find_rate_ms']:.1f} ms"))
+    return rows
+
+
 def window_rows(windows):
     note = f"window of 2 s closing at {windows['rate']:,.0f} packets/s, half of D's rate"
     return [

@@ -1,0 +1,84 @@
+#pragma once
+// All series that are remembered, found by their keys, within a budget of bytes. Pure; one thread.
+//
+//     Buckets  hash -> number of a cell      buckets.hpp
+//     Cells    [record, id, last, rate ..]   32 bytes a series: what sorting and forgetting look at
+//     Record   a block each                  record.hpp
+//
+// A look-up goes through three places that are far away in memory, so a caller with many keys takes
+// them together: `candidate` for all, then `prefetch` for all, then `find`.
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "aggregate/buckets.hpp"
+#include "aggregate/cells.hpp"
+#include "aggregate/name_hash.hpp"
+#include "watch/record.hpp"
+
+namespace tally {
+
+struct KnownSeries {
+  RecordPointer record;  ///< null: forgotten
+  std::uint64_t id;      ///< SeriesId
+  std::uint32_t hash;    ///< its low half
+  std::uint32_t last;    ///< number of the last window that it was heard in
+  float rate;            ///< values per second in that one
+  Kind kind;
+};
+
+class Records {
+ public:
+  /// `hash_seed`: hidden from those who send, so that no one can aim at a bucket. 0 bytes take no
+  /// memory at all.
+  Records(RecordLayout layout, std::size_t bytes_max, std::uint64_t hash_seed)
+      : layout_(layout), bytes_max_(bytes_max), hash_of_(hash_seed) {}
+
+  const RecordLayout& layout() const { return layout_; }
+
+  std::uint64_t hash(std::string_view key) const { return hash_of_(key, 0); }
+  void prefetch_bucket(std::uint64_t hash) const {
+    if (buckets_) __builtin_prefetch(buckets_->first(hash));
+  }
+  /// The number of the cell that is probably meant, which is asked for; 0: none.
+  std::uint32_t candidate(std::uint64_t hash) const;
+  /// Asks for the record of a candidate.
+  void prefetch(std::uint32_t candidate, std::string_view key, std::size_t row) const;
+  KnownSeries* find(std::uint64_t hash, std::string_view key, std::uint32_t candidate);
+
+  /// A new series; null if there is no room for it. REQUIRES: `find` did not find it.
+  KnownSeries* add(std::uint64_t hash, std::string_view key);
+
+  /// Forgets the series that were last heard before a window. The index is made anew when a fifth
+  /// of it is of forgotten ones: some 20 ns a series that stays, which is some 100 ns a series that
+  /// went.
+  void forget_before(std::uint32_t window);
+
+  /// By age, forgotten ones among them.
+  std::size_t cells() const { return cells_.size(); }
+  const KnownSeries& operator[](std::size_t at) const { return cells_[at]; }
+
+  std::size_t size() const { return size_; }  ///< series
+  std::size_t bytes() const { return bytes_of_records_ + bytes_of_index(); }
+
+ private:
+  // A chunk of 16 KiB.
+  using CellsOfSeries = Cells<KnownSeries, 512>;
+
+  bool is(std::uint32_t number, std::string_view key) const;
+  std::size_t bytes_of_index() const;
+  std::size_t bytes_to_add(std::string_view key) const;
+  void rebuild();
+
+  RecordLayout layout_;
+  std::size_t bytes_max_;
+  NameHash hash_of_;
+  std::optional<Buckets> buckets_;  // from the first series on
+  CellsOfSeries cells_;             // number n is cells_[n - 1]
+  std::size_t size_ = 0;
+  std::size_t bytes_of_records_ = 0;
+};
+
+}  // namespace tally
