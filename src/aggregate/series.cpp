@@ -119,7 +119,8 @@ bool SeriesKeyBuilder::is_static(const Part& part) const {
 }
 
 std::int64_t time_of_series_key(std::string_view key) {
-  // A loop, for find_last_not_of searches its set for each byte, and every point of a flush is asked.
+  // A loop, for find_last_not_of searches its set for each byte, and every point of a flush is
+  // asked.
   std::size_t digits = key.size();
   while (digits > 0 && key[digits - 1] >= '0' && key[digits - 1] <= '9') --digits;
   // The first byte is the kind, which may look like the mark.

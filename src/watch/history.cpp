@@ -353,9 +353,10 @@ void History::Impl::sort(std::vector<Candidate>& found, const HistoryQuery& quer
 
 // Sets `by` to the bytes that were written in the last closed window.
 void History::Impl::measure_lines(std::span<Candidate> found) const {
-  const auto idle = std::ranges::partition(
-      found, [this](const Candidate& each) { return is_current(records[each.at]); });
-  std::span<Candidate> rest(found.begin(), idle.begin());
+  const auto idle = std::partition(found.begin(), found.end(), [this](const Candidate& each) {
+    return is_current(records[each.at]);
+  });
+  std::span<Candidate> rest(found.begin(), idle);
   std::ranges::sort(
       rest, {}, [this](const Candidate& each) { return place_in_snapshot(records[each.at].kind); });
   while (!rest.empty()) {

@@ -20,6 +20,7 @@
 
 #include "tally/encode.hpp"
 #include "tool.hpp"
+#include "watch/application_metrics.hpp"
 #include "watch/history.hpp"
 
 using namespace tally;
@@ -157,6 +158,7 @@ class Bench {
     if (!found.rows.empty()) time("view", [&] { history_.view(found.rows.back().id); });
     time("top_prefixes", [&] { history_.top_prefixes(20); });
     time("top_bytes", [&] { history_.top_bytes(20); });
+    time("prometheus", [&] { application_metrics_text(history_); });
     time("top_tags", [&] { history_.top_tags(20); });
   }
 

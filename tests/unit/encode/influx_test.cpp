@@ -192,6 +192,32 @@ TEST_CASE("encode_influx: payloads keep to their limits, in order, and nothing i
   }
 }
 
+TEST_CASE("encoded_sizes: one a point, of all its lines") {
+  for (const Profile profile : {Profile::native, Profile::etsy}) {
+    SnapshotMaker maker;
+    maker.snapshot.percents = {50, 99};
+    for (int i = 0; i < 3; ++i) {
+      maker.gauge("g" + std::to_string(i), i == 1 ? infinite : i);
+      maker.timer(Kind::timer, "t" + std::to_string(i), {1, i == 2 ? not_a_number : 2});
+      maker.snapshot.counters.push_back({maker.key(Kind::counter, "c"), 1, 0.1});
+      maker.snapshot.sets.push_back({maker.key(Kind::set, "s"), 1});
+    }
+    const Naming naming{.prefix = "p.", .static_tags = {{"host", "h"}}, .profile = profile};
+    const std::vector<std::size_t> sizes = encoded_sizes(maker.snapshot, naming);
+    REQUIRE(sizes.size() == 12);
+    CHECK(sizes[7] == 0);  // the gauge that is not finite gives no line
+    Snapshot one = maker.snapshot;
+    one.counters.resize(1);
+    one.timers.clear();
+    one.gauges.clear();
+    one.sets.clear();
+    CHECK(sizes[0] == encoded(one, naming).size());
+    std::size_t all = 0;
+    for (const std::size_t size : sizes) all += size;
+    CHECK(all == encoded(maker.snapshot, naming).size());
+  }
+}
+
 TEST_CASE("encode_influx: a payload is filled before the next begins") {
   SnapshotMaker maker;
   for (int i = 10; i < 90; ++i) maker.gauge("g" + std::to_string(i), 1);

@@ -136,6 +136,15 @@ TEST_CASE("carry: a gauge is written again each window while it is idle") {
   }
 }
 
+TEST_CASE("carry: a point says how long its gauge has been idle") {
+  Windows windows;
+  CHECK(windows.close("g:70|g").gauges.at(0).idle == 0s);
+  CHECK(windows.close().gauges.at(0).idle == 10s);
+  CHECK(windows.close().gauges.at(0).idle == 20s);
+  CHECK(windows.close("g:+1|g").gauges.at(0).idle == 0s);
+  CHECK(windows.close().gauges.at(0).idle == 10s);
+}
+
 TEST_CASE("carry: deltas go on from the kept value, from 0 where there is none") {
   Windows windows;
   windows.close("g:5|g\nn:-3|g");
