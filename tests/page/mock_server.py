@@ -10,7 +10,7 @@ the real daemon would need trouble for is done by POST:
     /mock/refuse                some lines are refused
     /mock/destination?state=S   "failing" or "ok"
 
-The shapes are those of README.md, "The API". Names, tags, senders and refused lines are hostile here and there.
+The shapes are those of the API under /api/v1. Names, tags, senders and refused lines are hostile here and there.
 """
 
 import argparse

@@ -2,7 +2,7 @@
 
 import { Chart } from "./charts.js";
 import { byId, setText } from "./dom.js";
-import { duration, short } from "./format.js";
+import { clock, duration, short } from "./format.js";
 import { live } from "./live.js";
 import { ownCounter } from "./own.js";
 
@@ -25,6 +25,7 @@ export function start() {
     number: byId(`${measure.name}-now`),
     chart: new Chart(byId(`${measure.name}-chart`), { fields: [{ name: measure.name, colour: "blue" }], joins: true }),
   }));
+  for (const measure of measures) measure.chart.onHover = (row) => point(measure, row);
   live.addEventListener("state", () => live.state === "live" && remember());
 }
 
@@ -50,7 +51,15 @@ function drawMeasure(measure) {
   const rows = measure.before.filter(([at]) => at < first && at > now - SPAN_MS - 60_000);
   live.pulses.forEach((pulse, at) => rows.push([pulse.now, values[at]]));
   measure.chart.draw(rows.map(([at, value]) => [new Date(at), value]), [now - SPAN_MS, now]);
-  setText(measure.number, short(rows.findLast(([, value]) => value !== null)?.[1]));
+  measure.last = rows.findLast(([, value]) => value !== null)?.[1];
+  if (!measure.isPointed) setText(measure.number, short(measure.last));
+}
+
+// The number above a chart is that of the moment that is pointed at.
+function point(measure, row) {
+  measure.isPointed = row !== null && row[1] !== null;
+  setText(measure.number, short(measure.isPointed ? row[1] : measure.last));
+  setText(byId(`${measure.name}-of`), measure.isPointed ? `at ${clock(row[0].getTime())}` : `${measure.name} a second`);
 }
 
 // What came in the length of a window, up to each second, by the second; null before that long is known.

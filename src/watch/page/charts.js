@@ -45,7 +45,7 @@ function valueRange(rows, visible) {
 }
 
 // `fields`: one {name, colour} a line, the colour a custom property of the style sheet. `shape`: line, steps or bars;
-// `joins`: over gaps.
+// `joins`: over gaps. `onHover` is called with the row that is pointed at, or null.
 export class Chart {
   constructor(div, { fields, shape = "line", joins = false }) {
     this.div = div;
@@ -109,8 +109,8 @@ export class Chart {
         x: { axisLabelFormatter: tick, pixelsPerLabel: 48, drawGrid: false, axisLabelWidth: 56 },
         y: { axisLabelFormatter: short, pixelsPerLabel: 28, axisLabelWidth: 40 },
       },
-      highlightCallback: (_, x, points, at) => this.onHover(x, this.rows[at] ?? null),
-      unhighlightCallback: () => this.onHover(null, null),
+      highlightCallback: (event, x, points, at) => this.onHover(this.rows[at] ?? null),
+      unhighlightCallback: () => this.onHover(null),
     };
   }
 
@@ -141,7 +141,7 @@ export function legend(chart) {
     keys.forEach(({ value }, index) => setText(value, row ? short(row[index + 1]) : ""));
   };
   const last = () => chart.rows.findLast((row) => row.slice(1).some((value) => value !== null));
-  chart.onHover = (_, row) => show(row ?? last());
+  chart.onHover = (row) => show(row ?? last());
   return { node: el("div", { class: "legend" }, at, ...keys.map(({ button }) => button)), update: () => show(last()) };
 }
 

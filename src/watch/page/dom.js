@@ -44,14 +44,14 @@ const code = (character) => `\\u{${character.codePointAt(0).toString(16)}}`;
 // A stranger's text: what is hidden is shown as an escape, and its direction stays its own.
 export function foreign(text) {
   const node = el("bdi", { class: "foreign" });
-  for (const piece of text.split(new RegExp(`(${HIDDEN.source})`, "u"))) {
+  for (const piece of String(text).split(new RegExp(`(${HIDDEN.source})`, "u"))) {
     if (piece) node.append(HIDDEN.test(piece) ? el("span", { class: "escape" }, code(piece)) : piece);
   }
   return node;
 }
 
 // The same where only plain text can stand, as in a title.
-export const plain = (text) => text.replace(new RegExp(HIDDEN.source, "gu"), code);
+export const plain = (text) => String(text).replace(new RegExp(HIDDEN.source, "gu"), code);
 
 const rowsOf = new WeakMap();  // parent -> Map of key -> node
 

@@ -160,6 +160,18 @@ live.addEventListener("state", () => {
   showRoute();
 });
 
+const NARROW = { wide: 900, other: 560 };  // pixels
+
+function stackTables() {
+  const observer = new ResizeObserver((entries) => entries.forEach(({ target, contentRect: { width } }) => {
+    for (const table of target.querySelectorAll("table.stack")) {
+      const isWide = table.classList.contains("wide");
+      table.classList.toggle("stacked", width > 0 && width < NARROW[isWide ? "wide" : "other"]);
+    }
+  }));
+  document.querySelectorAll(".panel").forEach((panel) => observer.observe(panel));
+}
+
 function startControls() {
   const theme = byId("theme");
   const drawTheme = () => {
@@ -208,6 +220,7 @@ arriving.start();
 series.start();
 config.start();
 startControls();
+stackTables();
 drawConnection();
 addEventListener("hashchange", showRoute);
 showRoute();
