@@ -123,7 +123,7 @@ def made_up_series(more):
 
 
 OWN = [("tallyd.datagrams", {"state": "received"}, "datagrams"), ("tallyd.lines", {"state": "accepted"}, "lines"),
-       ("tallyd.points", {"state": "flushed"}, "points"), ("tallyd.lost", {}, "lost")]
+       ("tallyd.points", {"state": "written"}, "points"), ("tallyd.lost", {}, "lost")]
 
 
 class World:
@@ -185,18 +185,17 @@ class World:
             own.close({"count": count, "rate": count / seconds}, start)
         lost = self.total["lost"] - self.before["lost"]
         self.before = Counter(self.total)
-        self.fresh_points = points
+        self.points_s = points / seconds
         self.tell("window", {"start": start, "end": self.now, "series": points, "points": points, "flush_ms": 2.1,
                              "lost": self.total["lost"], "lost_in_window": lost, "destinations": self.destinations(),
                              "busiest": self.find({"limit": "20"})["series"]})
 
-    fresh_points = 0
+    points_s = 0
     second = Counter()
 
     def pulse(self):
-        points, self.fresh_points = self.fresh_points, 0
         return {"now": self.now, "datagrams_s": self.second["datagrams"], "lines_s": self.second["lines"],
-                "samples_s": self.second["samples"], "points_s": points, "kernel_drops": self.total["kernel"],
+                "samples_s": self.second["samples"], "points_s": self.points_s, "kernel_drops": self.total["kernel"],
                 "lost": self.total["lost"], "balances": True, "series": len(self.series)}
 
     def tell(self, event, data):
@@ -234,7 +233,7 @@ class World:
         return {"now": self.now, "version": "0.1.0", "host": "web1", "started": self.started,
                 "uptime_s": (self.now - self.started) / 1000, "interval_ms": self.interval,
                 "window": {"start": self.now - self.now % self.interval, "series": len(self.series)},
-                "balances": True, "lost": total["lost"],
+                "whole": True, "balances": True, "lost": total["lost"],
                 "datagrams": {"received": total["datagrams"], "dropped_by_kernel": total["kernel"], "truncated": 0,
                               "empty": 0, "denied": 0, "bytes": total["bytes"]},
                 "lines": {"seen": lines, "accepted": lines - refused, "refused": refused,
@@ -245,9 +244,12 @@ class World:
                 "windows": {"closed": total["windows"], "late": 0, "joined": 0},
                 "listeners": [listener, other], "destinations": self.destinations(),
                 "limits": [{"name": "series", "used": len(self.series), "max": 1_000_000, "hit": 0},
+                           {"name": "set_members", "used": None, "max": 4096, "hit": 2},
                            {"name": "connections", "used": 3, "max": 1024, "hit": 0},
-                           {"name": "spool.max_bytes", "used": 900_000_000 if spooled else 0, "max": 1 << 30, "hit": 0},
-                           {"name": "memory", "used": 15_300_000, "max": None, "hit": 0}],
+                           {"name": "name_bytes", "used": None, "max": 512, "hit": 0},
+                           {"name": "outbox_bytes", "used": 0, "max": 64 << 20, "hit": 0},
+                           {"name": "spool_bytes", "used": 900_000_000 if spooled else 0, "max": 1 << 30, "hit": 0},
+                           {"name": "history_bytes", "used": 34_000, "max": 32 << 20, "hit": 0}],
                 "memory": {"resident": 15_300_000},
                 "history": {"series": len(self.series), "bytes": 34_000, "bytes_max": 33_554_432, "left_out": 0}}
 

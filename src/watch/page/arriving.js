@@ -12,8 +12,7 @@ const QUIET_S = 30;
 const MEASURES = [
   { name: "packets", of: "datagrams_s", own: "tallyd.datagrams", tags: { state: ["received"] } },
   { name: "lines", of: "lines_s", own: "tallyd.lines", tags: { state: ["accepted", "refused"] } },
-  // Points come once a window, all at once: their rate is that of the last window's length.
-  { name: "points", of: "points_s", own: "tallyd.points", tags: { state: ["flushed"] }, isSmooth: true },
+  { name: "points", of: "points_s", own: "tallyd.points", tags: { state: ["written"] } },
 ];
 
 let measures = [];
@@ -46,10 +45,9 @@ export function draw() {
 
 function drawMeasure(measure) {
   const now = live.now();
-  const values = measure.isSmooth ? smooth(live.pulses, measure.of) : live.pulses.map((pulse) => pulse[measure.of]);
   const first = live.pulses[0].now;
   const rows = measure.before.filter(([at]) => at < first && at > now - SPAN_MS - 60_000);
-  live.pulses.forEach((pulse, at) => rows.push([pulse.now, values[at]]));
+  for (const pulse of live.pulses) rows.push([pulse.now, pulse[measure.of]]);
   measure.chart.draw(rows.map(([at, value]) => [new Date(at), value]), [now - SPAN_MS, now]);
   measure.last = rows.findLast(([, value]) => value !== null)?.[1];
   if (!measure.isPointed) setText(measure.number, short(measure.last));
@@ -60,18 +58,6 @@ function point(measure, row) {
   measure.isPointed = row !== null && row[1] !== null;
   setText(measure.number, short(measure.isPointed ? row[1] : measure.last));
   setText(byId(`${measure.name}-of`), measure.isPointed ? `at ${clock(row[0].getTime())}` : `${measure.name} a second`);
-}
-
-// What came in the length of a window, up to each second, by the second; null before that long is known.
-function smooth(pulses, of) {
-  const over = live.ledger?.interval_ms ?? 10_000;
-  let sum = 0;
-  let from = 0;
-  return pulses.map((pulse) => {
-    sum += pulse[of];
-    while (pulses[from].now <= pulse.now - over) sum -= pulses[from++][of];
-    return pulse.now - pulses[0].now < over - 1_000 ? null : sum / (over / 1_000);
-  });
 }
 
 // How long ago the last packet or line came, in the words under the charts.

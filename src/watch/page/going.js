@@ -68,25 +68,29 @@ const NEAR = 0.8;
 const BYTES = /memory|bytes|spool|outbox|buffer|history|disk/;
 
 export function drawLimits() {
-  keyed(byId("limits"), live.ledger.limits, ({ name }) => name, newLimit, updateLimit);
+  // A limit of single lines has no use, and is of interest once it was met.
+  const shown = live.ledger.limits.filter(({ used, hit }) => used !== null || hit > 0);
+  keyed(byId("limits"), shown, ({ name }) => name, newLimit, updateLimit);
 }
 
 function newLimit({ name }) {
   const item = el("li");
   item.used = el("span", { class: "used" });
   item.fill = el("span");
-  item.hit = el("small", { class: "bad" });
-  item.append(el("span", {}, name), item.used, el("span", { class: "meter", "aria-hidden": "true" }, item.fill), item.hit);
+  item.hit = el("small");
+  item.append(el("span", {}, name.replaceAll("_", " ")), item.used,
+              el("span", { class: "meter", "aria-hidden": "true" }, item.fill), item.hit);
   return item;
 }
 
 function updateLimit(item, { name, used, max, hit }) {
   const text = BYTES.test(name) ? bytes : number;
   const share = used !== null && max > 0 ? used / max : 0;
-  setText(item.used, max === null ? `${text(used)}, no limit` : `${text(used)} of ${text(max)}`);
+  const most = max === null ? "no limit" : text(max);
+  setText(item.used, used === null ? `at most ${most}` : `${text(used)} of ${most}`);
   item.fill.style.width = `${Math.min(100, share * 100)}%`;
-  setAttribute(item, "data-level", hit > 0 ? "bad" : share >= NEAR ? "warn" : "good");
-  setText(item.hit, hit > 0 ? `reached ${plural(hit, "time")}` : "");
+  setAttribute(item, "data-level", share >= 1 ? "bad" : share >= NEAR || hit > 0 ? "warn" : "good");
+  setText(item.hit, hit > 0 ? `met ${plural(hit, "time")} since the start` : "");
 }
 
 // ---------------------------------------------------------------------------- this process

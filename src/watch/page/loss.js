@@ -48,7 +48,7 @@ export async function drawLately() {
 }
 
 export function drawHint() {
-  const { datagrams, lines, points, balances } = live.ledger;
+  const { datagrams, lines, points, balances, whole } = live.ledger;
   const parts = [
     [datagrams.dropped_by_kernel, `${plural(datagrams.dropped_by_kernel, "datagram")} dropped by the kernel`],
     [datagrams.denied, `${plural(datagrams.denied, "datagram")} denied`],
@@ -57,7 +57,9 @@ export function drawHint() {
   ].filter(([count]) => count > 0).map(([, text]) => text);
   const sum = parts.length > 0 ? `${parts.join(", ")}, since the start.`
     : "Every datagram, line and point since the start is accounted for.";
-  setText(byId("lost-hint"), balances ? sum : `${sum} The accounts do not add up: please report this.`);
+  const flaw = whole === false ? " A receive thread did not answer: its share is missing here."
+    : balances ? "" : " The accounts do not add up: please report this.";
+  setText(byId("lost-hint"), sum + flaw);
 }
 
 // ---------------------------------------------------------------------------- where
