@@ -8,7 +8,7 @@ FROM debian:bookworm-slim AS build
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
       g++ meson ninja-build pkg-config \
-      libcurl4-openssl-dev libcxxopts-dev libdeflate-dev libfmt-dev libmicrohttpd-dev \
+      libcurl4-openssl-dev libcxxopts-dev libdeflate-dev libfmt-dev libjs-dygraphs libmicrohttpd-dev \
       libspdlog-dev libtomlplusplus-dev libuv1-dev libxxhash-dev \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /tallyd

@@ -8,7 +8,7 @@
 # shellcheck disable=SC2034  # read by those who source this
 build_packages=(
   g++ meson ninja-build pkg-config
-  libcurl4-openssl-dev libcxxopts-dev libdeflate-dev libfmt-dev libmicrohttpd-dev
+  libcurl4-openssl-dev libcxxopts-dev libdeflate-dev libfmt-dev libjs-dygraphs libmicrohttpd-dev
   libspdlog-dev libtomlplusplus-dev libuv1-dev libxxhash-dev
 )
 run_packages=(curl)
@@ -20,6 +20,7 @@ client_packages=(  # real clients; one that cannot be had is skipped
   golang-gopkg-alexcesaro-statsd.v1-dev libnet-statsd-perl netcat-openbsd python3-aiodogstatsd
   python3-aiomeasures python3-statsd ruby-statsd
 )
+page_packages=(chromium)  # the page is tried in it, driven by node; skipped where it cannot be had
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 die() { say "$*"; exit 1; }
