@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "daemon/log.hpp"
-#include "daemon/sources.hpp"
 #include "daemon/seed.hpp"
+#include "daemon/sources.hpp"
 #include "posix/resident.hpp"
 #include "posix/start_pages.hpp"
 #include "tally/text.hpp"
@@ -73,10 +73,8 @@ Flush::Owner Daemon::flush_owner() {
               },
           .complete = [this](Snapshot& snapshot) { add_own_points(snapshot); },
           .on_slice = [this](const Snapshot& slice) { history_.note(slice); },
-          .on_end =
-              [this](ClosedWindow window, std::chrono::nanoseconds took) {
-                on_flushed(std::move(window), took);
-              }};
+          .on_end = [this](ClosedWindow window,
+                           std::chrono::nanoseconds took) { on_flushed(std::move(window), took); }};
 }
 
 LiveView::Parts Daemon::view_parts() {

@@ -22,7 +22,7 @@ IsMeant meant_by(const LookFor& what) {
   const bool has_tags = what.match.find(';') != std::string::npos;
   return [what, has_tags](std::string_view key) {
     if (!is_kind_of(kind_of_series_key(key), what.kinds)) return false;
-    return has_tags ? matches_glob(what.match, name_with_tags(key))
+    return has_tags ? matches_glob(what.match, name_with_tags(split_series_key(key)))
                     : matches_glob(what.match, name_of_series_key(key));
   };
 }

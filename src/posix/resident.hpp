@@ -9,7 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "posix/descriptor.hpp"
+#include "descriptor.hpp"
 
 namespace tally {
 

@@ -153,8 +153,8 @@ class Worker {
   uv::Timer nap_timer_;
   std::unique_ptr<Streams> streams_;  // none without stream listeners
   std::optional<WallTime> last_heard_;
-  std::uint64_t windows_ = 1;         // number of the open one, for looks
-  std::optional<TapBatch> tap_;       // what came since the last one; none: no one wants it
+  std::uint64_t windows_ = 1;    // number of the open one, for looks
+  std::optional<TapBatch> tap_;  // what came since the last one; none: no one wants it
   unsigned taps_under_way_ = 0;
   bool has_stopped_ = false;  // there is no open window any more
   uv::Timer tap_timer_;

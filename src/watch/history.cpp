@@ -149,6 +149,11 @@ void History::end() {
   impl_->records.forget_before(impl_->first_shown());
 }
 
+void History::forget(const std::function<bool(std::string_view key)>& is_meant) {
+  impl_->records.forget_if(
+      [&](const KnownSeries& series) { return is_meant(series.record->key()); });
+}
+
 template <class Point>
 void History::Impl::note_all(const std::vector<Point>& points, const Snapshot& whole) {
   for (std::span<const Point> rest = points; !rest.empty();) {

@@ -96,6 +96,9 @@ class History {
   void note(const Snapshot& slice);
   void end();
 
+  /// Forgets series, by key (series.hpp). What is heard of them later is new.
+  void forget(const std::function<bool(std::string_view key)>& is_meant);
+
   /// What was found, and how many there are in all and with this match. Those that are equal in
   /// what is sorted by are in the order of their age. About 3 ms for 100,000 series, 30 ms by
   /// bytes.

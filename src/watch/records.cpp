@@ -79,9 +79,13 @@ std::size_t Records::bytes_to_add(std::string_view key) const {
 }
 
 void Records::forget_before(std::uint32_t window) {
+  forget_if([window](const KnownSeries& series) { return series.last < window; });
+}
+
+void Records::forget_if(const std::function<bool(const KnownSeries&)>& is_meant) {
   for (std::size_t at = 0; at < cells_.size(); ++at) {
     KnownSeries& series = cells_[at];
-    if (series.record == nullptr || series.last >= window) continue;
+    if (series.record == nullptr || !is_meant(series)) continue;
     bytes_of_records_ -= layout_.bytes(series.record->key());
     series.record.reset();
     --size_;

@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string_view>
 
@@ -51,10 +52,11 @@ class Records {
   /// A new series; null if there is no room for it. REQUIRES: `find` did not find it.
   KnownSeries* add(std::uint64_t hash, std::string_view key);
 
-  /// Forgets the series that were last heard before a window. The index is made anew when a fifth
-  /// of it is of forgotten ones: some 20 ns a series that stays, which is some 100 ns a series that
-  /// went.
+  /// Forgets the series that were last heard before a window, or all that are meant. The index is
+  /// made anew when a fifth of it is of forgotten ones: some 20 ns a series that stays, which is
+  /// some 100 ns a series that went.
   void forget_before(std::uint32_t window);
+  void forget_if(const std::function<bool(const KnownSeries&)>& is_meant);
 
   /// By age, forgotten ones among them.
   std::size_t cells() const { return cells_.size(); }

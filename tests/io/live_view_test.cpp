@@ -40,7 +40,7 @@ class Rig {
         outputs_(loop, log_),
         windows_(loop, loaded_.config, ledger, log_, windows_owner()),
         flush_(loop, loaded_.config, {}, outputs_, ledger, flush_owner()),
-        view(loop, {loaded_, windows_, flush_, outputs_, ledger, refused_,
+        view(loop, {loaded_, windows_, flush_, outputs_, history_, ledger, refused_,
                     [this](std::string_view who) { stopped_by = who; }}) {
     REQUIRE_FALSE(windows_.open());
     REQUIRE_FALSE(outputs_.open(loaded_.config));
@@ -83,6 +83,7 @@ class Rig {
   std::vector<std::string> forget(LookFor what) {
     return wait<std::vector<std::string>>([&](auto done) { view.forget(what, done); });
   }
+  const History& history() const { return history_; }
   void run_windows(std::uint64_t count) {
     const std::uint64_t until = ledger.windows + count;
     while (ledger.windows < until) loop.turn();
@@ -105,9 +106,10 @@ class Rig {
                 [this](const ClosedWindow& window) {
                   ledger.add(window.gathered.counts);
                   refused_.merge(window.gathered.refused);
+                  history_.begin(window.span, window.gathered.senders.all());
                 },
             .complete = [](Snapshot&) {},
-            .on_slice = [](const Snapshot&) {},
+            .on_slice = [this](const Snapshot& slice) { history_.note(slice); },
             .on_end = [this](ClosedWindow window,
                              std::chrono::nanoseconds) { end(std::move(window)); }};
   }
@@ -116,6 +118,7 @@ class Rig {
     if (std::optional<ClosedWindow> window = windows_.take()) flush_.begin(*std::move(window));
   }
   void end(ClosedWindow window) {
+    history_.end();
     is_over_ = window.is_last;
     windows_.give_back(std::move(window.gathered.table));
     view.on_flushed(window.span.start + window.span.interval);
@@ -125,6 +128,7 @@ class Rig {
   LoadedConfig loaded_;
   spdlog::logger log_{"test", std::make_shared<spdlog::sinks::null_sink_mt>()};
   RefusedRing refused_;
+  History history_{{.percents = {50, 75, 95, 99, 99.9}}};
   Outputs outputs_;
   Windows windows_;
   Flush flush_;
@@ -222,8 +226,13 @@ TEST_CASE("live view: what is forgotten is gone, of the open window and of gauge
     return names;
   };
   CHECK(carried() == std::vector<std::string>{"load.a", "load.b"});
-  CHECK(rig.forget({.kinds = {Kind::gauge}, .match = "load.a"}) ==
-        std::vector<std::string>{"load.a"});
+  const auto remembered = [&] { return rig.history().find({.match = "load.a"}).matched; };
+  CHECK(remembered() == 1);
+  const std::vector<std::string> forgotten =
+      rig.forget({.kinds = {Kind::gauge}, .match = "load.a"});
+  REQUIRE(forgotten.size() == 1);
+  CHECK(name_of_series_key(forgotten[0]) == "load.a");
+  CHECK(remembered() == 0);
   CHECK(carried() == std::vector<std::string>{"load.b"});
   CHECK(rig.forget({.kinds = {Kind::gauge}, .match = "load.a"}).empty());
 }

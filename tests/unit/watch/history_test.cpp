@@ -530,3 +530,24 @@ TEST_CASE("history: totals are since a series is known, and of the values that w
   CHECK(totals.at("hits") == std::pair{6.0, 0.0});
   CHECK(totals.at("t") == std::pair{8.0, 16.0});
 }
+
+TEST_CASE("history: what one forgets is gone at once, and new when it is heard again") {
+  History history({.percents = percents});
+  std::vector<std::pair<std::string, double>> counts;
+  for (int i = 0; i < 1000; ++i) counts.emplace_back("n" + std::to_string(i), 7);
+  note(history, counters(1, counts));
+  const std::size_t bytes = history.bytes();
+  history.forget([](std::string_view key) { return name_of_series_key(key) != "n42"; });
+  CHECK(history.series() == 1);
+  CHECK(history.bytes() < bytes / 10);
+  CHECK(names(history.find({.match = ""})) == std::vector<std::string>{"n42"});
+  // In the middle of a window too: what is noted behind it is not lost.
+  history.begin(window_span(2), {});
+  history.note(counters(2, {{"n1", 1}, {"n42", 2}}));
+  history.forget([](std::string_view key) { return name_of_series_key(key) == "n42"; });
+  history.note(counters(2, {{"n2", 3}}));
+  history.end();
+  CHECK(history.find({.match = ""}).matched == 2);
+  CHECK_FALSE(view_by_name(history, "n42"));
+  CHECK(view_by_name(history, "n2")->row.last == 3);
+}
