@@ -70,8 +70,8 @@ class AdminPort::Connection {
   /// Takes the answer to the command that was given to the port.
   void answer(std::string text);
 
-  /// Looks for a silence that lasts too long. True if the connection is over.
-  bool is_over(Instant now);
+  /// Obeys a question whose line has not ended. False if the connection was silent for too long.
+  bool sweep(Instant now);
 
   /// Since when it waits for a command; nothing while it is at work.
   std::optional<Instant> silent_since() const;
@@ -195,24 +195,25 @@ void AdminPort::Connection::answer(std::string text) {
   watch(UV_WRITABLE);
 }
 
-bool AdminPort::Connection::is_over(Instant now) {
-  if (is_in_work_) return false;
+bool AdminPort::Connection::sweep(Instant now) {
+  if (is_in_work_) return true;
+  const auto silence = now - active_;
   if (!answer_.empty()) {
-    const bool is_late = now - active_ >= port_.settings_.read_within;
-    port_.counts_.unread += is_late ? 1 : 0;
-    return is_late;
+    if (silence < port_.settings_.read_within) return true;
+    ++port_.counts_.unread;
+    return false;
   }
   AdminCommand command = read_admin_command(held_);
   const bool is_meant =
       is_greeted_ && only_reads(command) && now - heard_ >= port_.settings_.unfinished_after;
-  if (is_meant && command.verb == Verb::quit) return true;
+  if (is_meant && command.verb == Verb::quit) return false;
   if (is_meant) {
     obey(std::move(command), std::exchange(held_, {}));
-    return !watch(0);
+    return watch(0);
   }
-  const bool is_idle = now - active_ >= port_.settings_.idle_timeout;
-  port_.counts_.idle += is_idle ? 1 : 0;
-  return is_idle;
+  if (silence < port_.settings_.idle_timeout) return true;
+  ++port_.counts_.idle;
+  return false;
 }
 
 std::optional<Instant> AdminPort::Connection::silent_since() const {
@@ -342,7 +343,7 @@ std::size_t AdminPort::bytes_waiting() const {
 
 void AdminPort::on_sweep() {
   const Instant at = now();
-  std::erase_if(connections_, [at](const auto& connection) { return connection->is_over(at); });
+  std::erase_if(connections_, [at](const auto& connection) { return !connection->sweep(at); });
   if (connections_.empty()) sweep_.stop();
   pump();
 }
