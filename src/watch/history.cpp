@@ -197,7 +197,7 @@ void History::Impl::note_one(const Point& point, KnownSeries& series, const Snap
   if constexpr (std::is_same_v<Point, Snapshot::Gauge>) is_idle = point.idle.count() != 0;
   if (!is_idle) set_sender(record, point.sender);
   series.last = noted;
-  series.rate = static_cast<float>(layout().heard(record) / seconds);
+  series.rate = as_float(layout().heard(record) / seconds);
 }
 
 void History::Impl::fill_gap(KnownSeries& series) {
