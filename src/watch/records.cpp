@@ -31,7 +31,9 @@ std::uint32_t Records::candidate(std::uint64_t hash) const {
 }
 
 void Records::prefetch(std::uint32_t candidate, std::string_view key, std::size_t row) const {
-  if (candidate != 0) layout_.prefetch(cells_[candidate - 1].record.get(), key, row);
+  if (candidate == 0) return;
+  const Record* const record = cells_[candidate - 1].record.get();
+  if (record != nullptr) layout_.prefetch(record, key, row);
 }
 
 bool Records::is(std::uint32_t number, std::string_view key) const {

@@ -542,3 +542,17 @@ TEST_CASE("history: totals are since a series is known, and of the values that w
   CHECK(totals.at("hits") == std::pair{6.0, 0.0});
   CHECK(totals.at("t") == std::pair{8.0, 16.0});
 }
+
+TEST_CASE("history: after the longest silence that is borne nothing of an older course is left") {
+  History history({.naming = {}, .percents = percents});
+  int window = 0;
+  for (; window < 130; ++window) note(history, counters(window, {{"a", 1}}));
+  for (; window < 189; ++window) note(history, counters(window, {}));
+  note(history, counters(window, {{"a", 2}}));
+  const auto detail = view_by_name(history, "a");
+  REQUIRE(detail);
+  const std::vector<double>& counts = detail->fields[0].second;
+  REQUIRE(counts.size() == 60);
+  CHECK(std::ranges::count_if(counts, [](double count) { return std::isnan(count); }) == 59);
+  CHECK(counts.back() == 2);
+}
