@@ -69,6 +69,13 @@ class Match {
   bool is_glob_;
 };
 
+/// Asks for the front of a record: all but its numbers.
+void prefetch(const Record* record) {
+  if (record == nullptr) return;
+  __builtin_prefetch(record);
+  __builtin_prefetch(reinterpret_cast<const char*>(record) + 64);
+}
+
 /// A series that was found: its cell, and the number that it is sorted by.
 struct Candidate {
   double by;
@@ -202,12 +209,12 @@ void History::Impl::note_one(const Point& point, KnownSeries& series, const Snap
   if constexpr (std::is_same_v<Point, Snapshot::Gauge>) is_idle = point.idle.count() != 0;
   if (!is_idle) set_sender(record, point.sender);
   series.last = noted;
-  series.rate = static_cast<float>(layout().heard(record) / seconds);
+  series.rate = as_float(layout().heard(record) / seconds);
 }
 
+// Of 59 windows at most: who was silent for longer is forgotten.
 void History::Impl::fill_gap(KnownSeries& series) {
-  const std::uint32_t oldest = noted > shown_max ? noted - shown_max : 1;
-  for (std::uint32_t at = std::max(series.last + 1, oldest); at < noted; ++at)
+  for (std::uint32_t at = series.last + 1; at < noted; ++at)
     layout().write_nothing(*series.record, row_of(at));
 }
 
@@ -312,12 +319,8 @@ std::optional<HistoryDetail> History::view(SeriesId id) const {
 template <class Visit>
 void History::Impl::each_known(Visit visit) const {
   for (std::size_t at = 0; at < records.cells(); ++at) {
-    if (at + records_ahead < records.cells()) {
-      const auto* const next =
-          reinterpret_cast<const char*>(records[at + records_ahead].record.get());
-      __builtin_prefetch(next);
-      __builtin_prefetch(next + 64);
-    }
+    const std::size_t next = at + records_ahead;
+    if (next < records.cells()) prefetch(records[next].record.get());
     if (records[at].record != nullptr) visit(records[at], static_cast<std::uint32_t>(at));
   }
 }

@@ -10,12 +10,6 @@ namespace {
 
 constexpr float nothing = std::numeric_limits<float>::quiet_NaN();
 
-// For charts. What a float cannot hold is drawn at its edge; NaN stays.
-float rounded(double value) {
-  constexpr double largest = std::numeric_limits<float>::max();
-  return static_cast<float>(std::clamp(value, -largest, largest));
-}
-
 // Where the numbers of a timer are.
 enum Exact : std::size_t { count, mean, min, max, sum, stddev, total_count, total_sum };
 
@@ -57,20 +51,20 @@ void RecordLayout::write(Record& record, std::size_t row, const Snapshot::Counte
   out[0] = point.count;
   out[1] = point.rate;
   out[2] += point.count;
-  *row_at(record, row) = rounded(point.count);
+  *row_at(record, row) = as_float(point.count);
 }
 
 void RecordLayout::write(Record& record, std::size_t row, const Snapshot::Gauge& point,
                          const Snapshot& /*whole*/) const {
   *exact(record) = point.value;
-  *row_at(record, row) = rounded(point.value);
+  *row_at(record, row) = as_float(point.value);
   record.idle = point.idle;
 }
 
 void RecordLayout::write(Record& record, std::size_t row, const Snapshot::Set& point,
                          const Snapshot& /*whole*/) const {
   *exact(record) = point.count;
-  *row_at(record, row) = rounded(point.count);
+  *row_at(record, row) = as_float(point.count);
 }
 
 void RecordLayout::write(Record& record, std::size_t row, const Snapshot::Timer& point,
@@ -94,8 +88,8 @@ void RecordLayout::write(Record& record, std::size_t row, const Snapshot::Timer&
     }
   }
   float* at = row_at(record, row);
-  for (const double number : {point.count, point.mean, point.max}) *at++ = rounded(number);
-  std::transform(percentiles, percentiles + percents_, at, rounded);
+  for (const double number : {point.count, point.mean, point.max}) *at++ = as_float(number);
+  std::transform(percentiles, percentiles + percents_, at, as_float);
 }
 
 void RecordLayout::write_nothing(Record& record, std::size_t row) const {

@@ -15,10 +15,12 @@
 // Where in a block something is follows from the kind and the size of the key, so that a block can
 // be asked for before it is read.
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -32,6 +34,12 @@ namespace tally {
 /// What `malloc(bytes)` takes of memory: glibc's eight bytes of its own, in steps of sixteen.
 constexpr std::size_t malloc_bytes(std::size_t bytes) {
   return (bytes + 8 + 15) / 16 * 16;
+}
+
+/// For charts and for sorting. What a float cannot hold is at its edge; NaN stays.
+inline float as_float(double value) {
+  constexpr double largest = std::numeric_limits<float>::max();
+  return static_cast<float>(std::clamp(value, -largest, largest));
 }
 
 /// The front of a block.

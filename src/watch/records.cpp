@@ -31,7 +31,9 @@ std::uint32_t Records::candidate(std::uint64_t hash) const {
 }
 
 void Records::prefetch(std::uint32_t candidate, std::string_view key, std::size_t row) const {
-  if (candidate != 0) layout_.prefetch(cells_[candidate - 1].record.get(), key, row);
+  if (candidate == 0) return;
+  const Record* const record = cells_[candidate - 1].record.get();
+  if (record != nullptr) layout_.prefetch(record, key, row);
 }
 
 bool Records::is(std::uint32_t number, std::string_view key) const {
@@ -41,8 +43,9 @@ bool Records::is(std::uint32_t number, std::string_view key) const {
 }
 
 KnownSeries* Records::find(std::uint64_t hash, std::string_view key, std::uint32_t candidate) {
-  if (candidate == 0) return nullptr;
-  if (is(candidate, key)) return &cells_[candidate - 1];
+  if (candidate != 0 && is(candidate, key)) return &cells_[candidate - 1];
+  // Also without a candidate: it may have come since.
+  if (!buckets_) return nullptr;
   const std::uint32_t number =
       search(*buckets_, hash, [&](std::uint32_t other) { return is(other, key); });
   return number == 0 ? nullptr : &cells_[number - 1];

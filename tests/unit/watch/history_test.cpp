@@ -16,6 +16,7 @@
 
 #include "naive_history.hpp"
 #include "tally/encode.hpp"
+#include "watch/record.hpp"
 
 using namespace tally;
 using namespace tally::testing;
@@ -217,14 +218,22 @@ void check_all_series(const History& history, const NaiveHistory& twin) {
   }
 }
 
+using Order = std::pair<double, std::string>;
+
+Order place_of(const NaiveHistory& twin, SortBy sort, const std::string& key) {
+  if (sort == SortBy::name) return {0, std::string(split_series_key(key).name)};
+  const double by = twin.sorted_by(sort, key);
+  return {sort == SortBy::rate ? static_cast<double>(as_float(by)) : by, {}};
+}
+
+// All pages together are all that match, in order.
 void check_query(const History& history, const NaiveHistory& twin, HistoryQuery query) {
   const std::vector<std::string> wanted = twin.matching(query);
-  query.limit = 7;
-  std::vector<std::string> rows, wanted_rows;
-  std::vector<double> order;
-  const std::map<std::string, SeriesId> ids = ids_by_key(history);
   std::map<SeriesId, std::string> keys;
-  for (const auto& [key, id] : ids) keys.emplace(id, key);
+  for (const auto& [key, id] : ids_by_key(history)) keys.emplace(id, key);
+  std::vector<std::string> rows, wanted_rows;
+  std::vector<Order> order;
+  query.limit = 7;
   for (query.offset = 0; query.offset <= wanted.size(); query.offset += query.limit) {
     const History::Found found = history.find(query);
     CHECK(found.total == twin.known().size());
@@ -232,16 +241,12 @@ void check_query(const History& history, const NaiveHistory& twin, HistoryQuery 
     CHECK(found.rows.size() == std::min(query.limit, wanted.size() - query.offset));
     for (const HistoryRow& row : found.rows) {
       rows.push_back(describe(row));
-      if (query.sort != SortBy::name) order.push_back(twin.sorted_by(query.sort, keys.at(row.id)));
+      order.push_back(place_of(twin, query.sort, keys.at(row.id)));
     }
   }
+  if (!query.ascending) std::ranges::reverse(order);
+  CHECK(std::ranges::is_sorted(order));
   for (const std::string& key : wanted) wanted_rows.push_back(describe(twin.view(key).row));
-  if (query.sort == SortBy::rate)  // is sorted by floats
-    for (double& value : order) value = static_cast<double>(static_cast<float>(value));
-  if (query.ascending)
-    CHECK(std::ranges::is_sorted(order));
-  else
-    CHECK(std::ranges::is_sorted(order, std::greater<>()));
   std::ranges::sort(rows);
   std::ranges::sort(wanted_rows);
   CHECK(rows == wanted_rows);
@@ -501,6 +506,13 @@ TEST_CASE("history: of two series with one id both are listed, and the older one
   CHECK(history.view(found.rows[0].id)->row.last == 1);
 }
 
+TEST_CASE("history: a key that comes twice in one window is one series") {
+  History history({.naming = {}, .percents = percents});
+  note(history, counters(0, {{"a", 1}, {"b", 1}, {"a", 2}}));
+  CHECK(history.series() == 2);
+  CHECK(view_by_name(history, "a")->row.last == 2);
+}
+
 TEST_CASE("history: the id of a series never changes, for links to it live on") {
   History history({.naming = {}, .percents = percents, .hash_seed = 4711});
   note(history, counters(0, {{"api.hits", 1}}));
@@ -550,4 +562,18 @@ TEST_CASE("history: what one forgets is gone at once, and new when it is heard a
   CHECK(history.find({.match = ""}).matched == 2);
   CHECK_FALSE(view_by_name(history, "n42"));
   CHECK(view_by_name(history, "n2")->row.last == 3);
+}
+
+TEST_CASE("history: after the longest silence that is borne nothing of an older course is left") {
+  History history({.naming = {}, .percents = percents});
+  int window = 0;
+  for (; window < 130; ++window) note(history, counters(window, {{"a", 1}}));
+  for (; window < 189; ++window) note(history, counters(window, {}));
+  note(history, counters(window, {{"a", 2}}));
+  const auto detail = view_by_name(history, "a");
+  REQUIRE(detail);
+  const std::vector<double>& counts = detail->fields[0].second;
+  REQUIRE(counts.size() == 60);
+  CHECK(std::ranges::count_if(counts, [](double count) { return std::isnan(count); }) == 59);
+  CHECK(counts.back() == 2);
 }
