@@ -42,7 +42,7 @@ MemInfo mem_info(int fd) {
 Result<DatagramSocket> DatagramSocket::open(const ListenAddress& literal, const Options& options) {
   const SocketAddress address = to_socket_address(literal);
   const int fd = socket(address.storage.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return Error{why_not_bound("udp", literal, errno), errno};
+  if (fd < 0) return Error{why_not_bound({"udp", "listen.udp"}, literal, errno), errno};
   DatagramSocket opened{Descriptor(fd)};
   opened.address_ = literal;
   if (address.storage.ss_family == AF_INET6) set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
@@ -50,7 +50,7 @@ Result<DatagramSocket> DatagramSocket::open(const ListenAddress& literal, const 
   // Before bind, so that not one datagram meets the small default buffer.
   ask_for_buffer(fd, options.receive_buffer);
   if (bind(fd, address.get(), address.size) != 0)
-    return Error{why_not_bound("udp", literal, errno), errno};
+    return Error{why_not_bound({"udp", "listen.udp"}, literal, errno), errno};
   opened.address_.port = bound_port(fd);
   return opened;
 }

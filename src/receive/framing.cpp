@@ -1,29 +1,13 @@
 #include "framing.hpp"
 
-#include <algorithm>
-#include <array>
 #include <utility>
+
+#include "hello.hpp"
 
 namespace tally {
 namespace {
 
 constexpr std::size_t length_bytes = 4;
-
-// How clients begin that are none of ours. A web page can make a browser send requests to any port,
-// with lines of its choice in the body; HTTP/2 without TLS begins with "PRI *".
-constexpr std::array<std::string_view, 14> hellos = {
-    "GET ",     "POST ",  "PUT ",  "HEAD ",        "DELETE ",      "OPTIONS ",     "PATCH ",
-    "CONNECT ", "TRACE ", "PRI *", "\x16\x03\x01", "\x16\x03\x02", "\x16\x03\x03", "\x16\x03\x04",
-};
-constexpr std::size_t hello_bytes_max = 8;
-
-bool is_hello(std::string_view bytes) {
-  return std::ranges::any_of(hellos, [&](auto hello) { return bytes.starts_with(hello); });
-}
-
-bool may_become_hello(std::string_view bytes) {
-  return std::ranges::any_of(hellos, [&](auto hello) { return hello.starts_with(bytes); });
-}
 
 std::uint32_t length_in(std::string_view bytes) {
   std::uint32_t length = 0;
@@ -52,9 +36,9 @@ Framing::Verdict Framing::feed(std::string_view piece, FramingSink& sink) {
 
 Framing::Verdict Framing::take_opening(std::string_view piece, FramingSink& sink) {
   const std::string start = held_ + std::string(piece.substr(0, hello_bytes_max - held_.size()));
-  if (is_hello(start)) return Verdict::not_statsd;
+  if (is_foreign_hello(start)) return Verdict::not_statsd;
   const bool waits_for_length = lengths_ == Lengths::detected && start.size() < length_bytes;
-  if (waits_for_length || may_become_hello(start)) {
+  if (waits_for_length || may_become_foreign_hello(start)) {
     held_ = start;  // shorter than the longest hello, so it is all there is
     return Verdict::go_on;
   }

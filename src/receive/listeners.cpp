@@ -31,10 +31,9 @@ Status open_each(const std::vector<ListenAddress>& addresses, std::vector<Socket
 
 Status open_streams(const Config::Listen& listen, const UnixAccess& access, Listeners& listeners,
                     std::vector<std::string>& warnings) {
-  const auto open_tcp = [](const ListenAddress& literal) {
-    return StreamSocket::open_tcp(literal);
-  };
-  if (Status error = open_each(listen.tcp, listeners.streams, warnings, open_tcp)) return error;
+  auto tcp = open_tcp(listen.tcp, "listen.tcp", warnings);
+  if (!tcp) return tcp.error();
+  listeners.streams = std::move(tcp).value();
   for (const std::string& path : listen.unix_stream) {
     Result<StreamSocket> opened = StreamSocket::open_unix(path, access);
     if (!opened) return opened.error();
@@ -83,6 +82,17 @@ Result<std::vector<DatagramSocket>> open_udp(const std::vector<ListenAddress>& a
   std::vector<DatagramSocket> sockets;
   const auto open = [&](const ListenAddress& literal) {
     return DatagramSocket::open(literal, options);
+  };
+  if (Status error = open_each(addresses, sockets, warnings, open)) return *error;
+  return sockets;
+}
+
+Result<std::vector<StreamSocket>> open_tcp(const std::vector<ListenAddress>& addresses,
+                                           std::string_view key,
+                                           std::vector<std::string>& warnings) {
+  std::vector<StreamSocket> sockets;
+  const auto open = [&](const ListenAddress& literal) {
+    return StreamSocket::open_tcp(literal, key);
   };
   if (Status error = open_each(addresses, sockets, warnings, open)) return *error;
   return sockets;

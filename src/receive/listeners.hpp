@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "datagram_socket.hpp"
@@ -34,6 +35,11 @@ bool lacks_ipv6(const ListenAddress& literal, int error);
 Result<std::vector<DatagramSocket>> open_udp(const std::vector<ListenAddress>& addresses,
                                              const DatagramSocket::Options& options,
                                              std::vector<std::string>& warnings);
+
+/// As `open_udp`, one TCP socket for each literal. `key` is the configuration's, for errors.
+Result<std::vector<StreamSocket>> open_tcp(const std::vector<ListenAddress>& addresses,
+                                           std::string_view key,
+                                           std::vector<std::string>& warnings);
 
 struct OpenedListeners {
   std::vector<Listeners> of_worker;  ///< UDP sockets in each, all else in the first

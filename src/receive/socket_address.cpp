@@ -56,8 +56,9 @@ Peer peer_of(const sockaddr_storage& from) {
   return peer;
 }
 
-std::string why_not_bound(const std::string& protocol, const ListenAddress& literal, int error) {
-  const std::string key = "listen." + protocol;
+std::string why_not_bound(const Listening& listening, const ListenAddress& literal, int error) {
+  const auto& [protocol, named] = listening;
+  const std::string key(named);
   const std::string what =
       protocol + " " + to_string(literal) + ": cannot listen: " + std::strerror(error);
   switch (error) {

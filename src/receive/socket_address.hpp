@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "tally/config.hpp"
 #include "tally/peer.hpp"
@@ -30,7 +31,13 @@ std::uint16_t bound_port(int fd);
 /// without a pid, for a Unix address does not say it.
 Peer peer_of(const sockaddr_storage& from);
 
-/// Why a socket of `protocol` ("udp" or "tcp") cannot listen, and what to do about it.
-std::string why_not_bound(const std::string& protocol, const ListenAddress& literal, int error);
+/// What a socket was to be.
+struct Listening {
+  std::string protocol;  ///< "udp" or "tcp"
+  std::string_view key;  ///< of the configuration: "listen.udp"
+};
+
+/// Why it cannot listen (`error` is errno), and what to do about it.
+std::string why_not_bound(const Listening& listening, const ListenAddress& literal, int error);
 
 }  // namespace tally

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "posix/descriptor.hpp"
@@ -15,8 +16,10 @@ namespace tally {
 /// A bound, listening, non-blocking stream socket. Movable; closes it (and unlinks its file).
 class StreamSocket {
  public:
-  /// An IP literal; a v6 socket takes no v4. Port 0 lets the kernel choose. Errors say what to do.
-  static Result<StreamSocket> open_tcp(const ListenAddress& literal);
+  /// An IP literal; a v6 socket takes no v4. Port 0 lets the kernel choose. Errors say what to do,
+  /// and with which `key` of the configuration.
+  static Result<StreamSocket> open_tcp(const ListenAddress& literal,
+                                       std::string_view key = "listen.tcp");
   /// A path or an "@abstract" name.
   static Result<StreamSocket> open_unix(const std::string& path, const UnixAccess& access);
 

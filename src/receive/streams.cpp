@@ -9,7 +9,6 @@
 
 #include "framing.hpp"
 #include "posix/descriptor.hpp"
-#include "socket_address.hpp"
 #include "tally/time.hpp"
 
 namespace tally {
@@ -22,35 +21,10 @@ constexpr std::size_t read_bytes_max = 64 << 10;
 // so the datagram sockets beside them are not kept waiting, however many there are.
 constexpr std::size_t turn_bytes_max = 256 << 10;
 constexpr std::size_t read_bytes_least = 512;
-// So that a rush of newcomers does not keep those who are in from being read.
-constexpr int accepted_per_turn_max = 64;
 constexpr milliseconds sweep_every_max = std::chrono::seconds(1);
-constexpr milliseconds accept_pause = std::chrono::seconds(1);
 
 Instant now() {
   return std::chrono::steady_clock::now();
-}
-
-std::int32_t pid_behind(int fd) {
-  ucred who{};
-  socklen_t size = sizeof who;
-  return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0 ? who.pid : 0;
-}
-
-struct Accepted {
-  Descriptor fd;
-  Peer peer;
-};
-
-/// The next that waits; without a descriptor, and errno set, if there is none.
-Accepted accept_from(const StreamSocket& socket) {
-  SocketAddress from;
-  from.size = sizeof from.storage;
-  Descriptor fd(accept4(socket.fd(), from.get(), &from.size, SOCK_NONBLOCK | SOCK_CLOEXEC));
-  if (!fd) return {.fd = std::move(fd), .peer = {}};
-  Peer peer = peer_of(from.storage);
-  if (socket.is_unix()) peer.pid = pid_behind(fd.get());
-  return {.fd = std::move(fd), .peer = peer};
 }
 
 }  // namespace
@@ -165,55 +139,29 @@ bool Streams::Connection::is_over(Instant now) {
 
 Streams::Streams(uv::Loop& loop, std::vector<StreamSocket> sockets, Settings settings, Owner owner)
     : loop_(loop),
-      sockets_(std::move(sockets)),
       settings_(std::move(settings)),
       owner_(std::move(owner)),
-      counts_(sockets_.size()),
+      counts_(sockets.size()),
       buffer_(std::make_unique_for_overwrite<char[]>(read_bytes_max)),
       sweep_(loop, [this] { on_sweep(); }),
-      pause_(loop, [this] { watch_listeners(UV_READABLE); }) {
-  for (std::size_t i = 0; i < sockets_.size(); ++i) {
-    polls_.push_back(
-        std::make_unique<uv::Poll>(loop, sockets_[i].fd(), [this, i](int) { on_waiting(i); }));
-  }
-  watch_listeners(UV_READABLE);
-}
+      acceptor_(loop, std::move(sockets),
+                {.on_newcomer = [this](Acceptor::Newcomer newcomer) { admit(std::move(newcomer)); },
+                 .on_exhausted = [this](std::size_t listener) { ++counts_[listener].refused; }}) {}
 
 Streams::~Streams() = default;
 
-void Streams::on_waiting(std::size_t listener) {
-  for (int i = 0; i < accepted_per_turn_max && accept_one(listener); ++i) {
-  }
-}
-
-/// True if more may wait.
-bool Streams::accept_one(std::size_t listener) {
-  Accepted accepted = accept_from(sockets_[listener]);
-  if (accepted.fd) {
-    admit(std::move(accepted.fd), {.listener = listener, .peer = accepted.peer});
-    return true;
-  }
-  if (errno == EINTR || errno == ECONNABORTED) return true;
-  if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-    // It still waits, so asking again at once would be all this thread does.
-    ++counts_[listener].refused;
-    watch_listeners(0);
-    pause_.start(accept_pause);
-  }
-  return false;
-}
-
-void Streams::admit(Descriptor fd, const Origin& origin) {
-  ConnectionCounts& counts = counts_[origin.listener];
-  if (!is_allowed(settings_.allow, origin.peer)) {
+void Streams::admit(Acceptor::Newcomer newcomer) {
+  ConnectionCounts& counts = counts_[newcomer.listener];
+  if (!is_allowed(settings_.allow, newcomer.peer)) {
     ++counts.denied;
   } else if (connections_.size() >= settings_.connections_max) {
     ++counts.refused;
   } else {
     ++counts.accepted;
-    const auto lengths =
-        sockets_[origin.listener].is_unix() ? Framing::Lengths::detected : Framing::Lengths::none;
-    connections_.push_back(std::make_unique<Connection>(*this, std::move(fd), origin, lengths));
+    const bool is_unix = newcomer.peer.family == Peer::Family::local;
+    connections_.push_back(std::make_unique<Connection>(
+        *this, std::move(newcomer.fd), Origin{.listener = newcomer.listener, .peer = newcomer.peer},
+        is_unix ? Framing::Lengths::detected : Framing::Lengths::none));
     if (!sweep_.active()) start_sweeping();
   }
 }
@@ -235,10 +183,6 @@ void Streams::on_sweep() {
   if (connections_.empty()) sweep_.stop();
 }
 
-void Streams::watch_listeners(int events) {
-  for (const auto& poll : polls_) poll->watch(events);
-}
-
 std::size_t Streams::bytes_a_read() const {
   const std::size_t share = turn_bytes_max / std::max<std::size_t>(connections_.size(), 1);
   return std::clamp(share, read_bytes_least, read_bytes_max);
@@ -248,17 +192,15 @@ void Streams::finish(Instant until) {
   for (const auto& connection : connections_)
     now() < until ? connection->read_rest() : connection->break_off();
   connections_.clear();
-  for (std::size_t listener = 0; listener < sockets_.size(); ++listener) {
+  for (std::size_t listener = 0; listener < acceptor_.sockets().size(); ++listener) {
     // As many as can have waited when we began.
-    for (int i = 0; i < SOMAXCONN && now() < until && accept_one(listener); ++i) {
+    for (int i = 0; i < SOMAXCONN && now() < until && acceptor_.accept_one(listener); ++i) {
       for (const auto& connection : connections_) connection->read_rest();
       connections_.clear();
     }
   }
   sweep_.stop();
-  pause_.stop();
-  polls_.clear();
-  sockets_.clear();
+  acceptor_.close();
 }
 
 std::vector<ConnectionCounts> Streams::take_counts() {

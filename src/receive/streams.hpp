@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "posix/descriptor.hpp"
+#include "acceptor.hpp"
 #include "stream_socket.hpp"
 #include "tally/ledger.hpp"
 #include "tally/peer.hpp"
@@ -26,8 +26,8 @@ namespace tally {
 /// `unfinished_after` of silence if it is whole as it stands (`is_whole` says so): a number cut in
 /// the middle would be a wrong number. While no connection is open, nothing wakes the loop.
 ///
-/// Limitation: when the process has no file descriptor left, nothing is accepted for a second; each
-/// such pause counts as one refused, for how many wait cannot be known.
+/// When the process has no file descriptor left, nothing is accepted for a second; each such pause
+/// counts as one refused.
 class Streams {
  public:
   struct Settings {
@@ -70,24 +70,19 @@ class Streams {
   std::size_t bytes_a_read() const;
   class Connection;
 
-  void on_waiting(std::size_t listener);
-  bool accept_one(std::size_t listener);
-  void admit(Descriptor fd, const Origin& origin);
+  void admit(Acceptor::Newcomer newcomer);
   void drop(const Connection& connection);
   void start_sweeping();
   void on_sweep();
-  void watch_listeners(int events);
 
   uv::Loop& loop_;
-  std::vector<StreamSocket> sockets_;
   Settings settings_;
   Owner owner_;
   std::vector<ConnectionCounts> counts_;
   std::unique_ptr<char[]> buffer_;
-  std::vector<std::unique_ptr<uv::Poll>> polls_;
   std::vector<std::unique_ptr<Connection>> connections_;
   uv::Timer sweep_;
-  uv::Timer pause_;
+  Acceptor acceptor_;
 };
 
 }  // namespace tally
