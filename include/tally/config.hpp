@@ -117,6 +117,13 @@ struct Config {
     friend bool operator==(const Spool&, const Spool&) = default;
   } spool;
 
+  /// The TCP management interface of the original statsd.
+  struct Admin {
+    std::optional<ListenAddress> listen = ListenAddress{"127.0.0.1", 8126};  ///< nothing: off
+    std::vector<Network> allow;  ///< who may speak to it; empty: all, and `listen` is loopback
+    friend bool operator==(const Admin&, const Admin&) = default;
+  } admin;
+
   struct Log {
     std::string level = "info";  ///< trace debug info warning error off
     friend bool operator==(const Log&, const Log&) = default;
@@ -185,5 +192,8 @@ Result<std::uint64_t> parse_size(std::string_view text);
 /// "127.0.0.1:8125" and the other forms of ListenAddress.
 Result<ListenAddress> parse_listen_address(std::string_view text);
 std::string to_string(const ListenAddress& address);
+
+/// Whether only this host can reach it.
+bool is_loopback(const ListenAddress& address);
 
 }  // namespace tally

@@ -138,6 +138,7 @@ class Loader {
   Status find_destination(std::string& path, const std::string& place);
   std::string destination_names() const;
   Status check_together() const;
+  Status check_admin() const;
   Status check_destinations() const;
   Status check_credentials(std::size_t destination) const;
   Error together(std::initializer_list<std::string_view> blamed, std::string_view what) const;
@@ -352,7 +353,19 @@ Status Loader::check_together() const {
         {"output.measurement"},
         "output.measurement = \"per_type\" goes with output.naming = \"native\" only: the "
         "other names are those of dashboards, which know no tag metric");
+  if (Status error = check_admin()) return error;
   return check_destinations();
+}
+
+/// Whoever reaches the admin port can delete what was counted.
+Status Loader::check_admin() const {
+  const Config::Admin& admin = loaded_.config.admin;
+  if (!admin.listen || is_loopback(*admin.listen) || !admin.allow.empty()) return {};
+  return together({"admin.listen", "admin.allow"},
+                  fmt::format("admin.listen ({}) can be reached by other hosts, and who reaches it "
+                              "can delete what was counted: name in admin.allow the networks that "
+                              "may, or listen on loopback, \"127.0.0.1:8126\"",
+                              to_string(*admin.listen)));
 }
 
 Status Loader::check_destinations() const {

@@ -135,12 +135,12 @@ MaybeFault add_path(const toml::node& node, std::vector<std::string>& paths) {
   return {};
 }
 
-MaybeFault add_network(const toml::node& node, Config& config) {
+MaybeFault add_network(const toml::node& node, std::vector<Network>& networks) {
   const auto* const text = node.as_string();
   if (text == nullptr) return Fault{must_be("networks such as \"10.0.0.0/8\"", node).why, &node};
   Result<Network> network = parse_network(text->get());
   if (!network) return Fault{"is wrong: " + network.error().message, &node};
-  config.listen.allow.push_back(network.value());
+  networks.push_back(network.value());
   return {};
 }
 
@@ -207,7 +207,10 @@ void add_listeners(std::vector<Key>& rows) {
       [](auto& c) -> auto& { return c.listen.unix_owner; }));
   rows.push_back(list(
       "listen.allow", "networks that may send by UDP and TCP; with none, all may", "10.0.0.0/8",
-      [](auto& c) -> auto& { return c.listen.allow; }, add_network));
+      [](auto& c) -> auto& { return c.listen.allow; },
+      [](const toml::node& node, Config& config) {
+        return add_network(node, config.listen.allow);
+      }));
   rows.push_back(duration("listen.idle_timeout",
                           "a connection that is silent for so long is closed, 1s .. 24h",
                           [](auto& c) -> auto& { return c.listen.idle_timeout; }, {1s, 24h}));
@@ -318,6 +321,18 @@ void add_gauges_tags_output(std::vector<Key>& rows) {
       [](auto& c) -> auto& { return c.output.prefix; }, prefix_text));
 }
 
+void add_admin(std::vector<Key>& rows) {
+  rows.push_back(address(
+      "admin.listen", "TCP address of the original statsd's management interface; \"\" is off",
+      "127.0.0.1:8126", [](auto& c) -> auto& { return c.admin.listen; }));
+  rows.push_back(list(
+      "admin.allow", "networks that may speak to it; must name some if others can reach it",
+      "10.0.0.0/8", [](auto& c) -> auto& { return c.admin.allow; },
+      [](const toml::node& node, Config& config) {
+        return add_network(node, config.admin.allow);
+      }));
+}
+
 void add_log(std::vector<Key>& rows) {
   rows.push_back(text(
       "log.level", "least level that is logged: trace, debug, info, warning, error or off",
@@ -335,6 +350,7 @@ const std::vector<Key>& keys() {
     add_gauges_tags_output(made);
     add_influxdb(made);
     add_spool(made);
+    add_admin(made);
     add_log(made);
     return made;
   }();

@@ -135,6 +135,25 @@ Key duration(std::string_view name, std::string_view meaning, Get get, Durations
           }};
 }
 
+/// One address to listen on, or "" for none.
+template <class Get>
+Key address(std::string_view name, std::string_view meaning, std::string_view example, Get get) {
+  const Read read = [get, example](const toml::node& node, Config& config) -> MaybeFault {
+    const auto* const text = node.as_string();
+    if (text == nullptr)
+      return must_be(fmt::format("an address, such as \"{}\", or \"\" for none", example), node);
+    get(config).reset();
+    if (text->get().empty()) return {};
+    Result<ListenAddress> parsed = parse_listen_address(text->get());
+    if (!parsed) return Fault{"is wrong: " + parsed.error().message};
+    get(config) = std::move(parsed).value();
+    return {};
+  };
+  return {{name, meaning}, read, [get](const Config& config) {
+            return toml_string(get(config) ? to_string(*get(config)) : "");
+          }};
+}
+
 /// One of a few words, for an enum that counts from 0 in their order.
 using Words = std::vector<std::string_view>;
 

@@ -146,4 +146,9 @@ std::string to_string(const ListenAddress& address) {
   return host + ":" + std::to_string(address.port);
 }
 
+bool is_loopback(const ListenAddress& address) {
+  // The host is a literal if it is no word, so nothing else begins like this.
+  return address.host == "localhost" || address.host == "::1" || address.host.starts_with("127.");
+}
+
 }  // namespace tally

@@ -70,11 +70,24 @@ Finding judge_bind(const std::string& name, const Status& error, const std::stri
   return {Level::note, name, "in use; well if tallyd runs already, else see who has it: " + who};
 }
 
+std::string who_has_port(int type, const ListenAddress& literal) {
+  return fmt::format("ss -l{}np 'sport = :{}'", ip_protocol(type)[0], literal.port);
+}
+
 Finding try_ip(int type, const ListenAddress& literal, const Status& error) {
   const std::string name = ip_name(type, literal);
   if (error && lacks_ipv6(literal, error->code)) return left_out(name);
-  return judge_bind(name, error,
-                    fmt::format("ss -l{}np 'sport = :{}'", ip_protocol(type)[0], literal.port));
+  return judge_bind(name, error, who_has_port(type, literal));
+}
+
+void try_admin_port(const Config::Admin& admin, std::vector<Finding>& findings) {
+  if (!admin.listen) return;
+  for (const ListenAddress& literal : literals_of(*admin.listen)) {
+    Finding finding =
+        try_ip(SOCK_STREAM, literal, error_of(StreamSocket::open_tcp(literal, "admin.listen")));
+    finding.subject = "admin " + to_string(literal);
+    findings.push_back(std::move(finding));
+  }
 }
 
 void try_ip_addresses(const Config::Listen& listen, std::vector<Finding>& findings) {
@@ -206,6 +219,7 @@ std::vector<Finding> find_problems(const LoadedConfig& loaded) {
   std::vector<Finding> findings;
   try_ip_addresses(config.listen, findings);
   try_unix_paths(config.listen, findings);
+  try_admin_port(config.admin, findings);
   if (!config.listen.udp.empty())
     findings.push_back(try_receive_buffer(config.listen.receive_buffer));
   if (std::optional<std::string> exposed = exposed_password(loaded))

@@ -47,6 +47,7 @@ Config listening_on(const ListenAddress& address) {
   Config config;
   config.listen.udp = {address};
   config.listen.receive_buffer = 64 << 10;
+  config.admin.listen.reset();
   config.influxdb.front().url = "";
   return config;
 }
@@ -338,6 +339,20 @@ TEST_CASE("check: sockets of a live program are notes, and it goes on receiving"
   CHECK(findings[2].line() == stream.name() + use + "xap src " + config.listen.unix_stream[0]);
   CHECK(count_of(Level::note, findings) == 3);
   CHECK(count_of(Level::well, find_running(config)) == 3);  // their files too
+}
+
+TEST_CASE("check: the admin port is tried too, and may be tallyd's own already") {
+  Config config = listening_on({"127.0.0.1", 0});
+  config.admin.listen = ListenAddress{"127.0.0.1", 0};
+  CHECK(find_problems({config, {}})[1].line() == "admin 127.0.0.1:0: can be bound");
+  const auto taken = opened(StreamSocket::open_tcp({"127.0.0.1", 0}));
+  config.admin.listen = taken.address();
+  const Finding finding = find_problems({config, {}})[1];
+  CHECK(finding.level == Level::note);
+  CHECK(finding.line() == "admin " + to_string(taken.address()) +
+                              ": in use; well if tallyd runs already, else see who has it: ss "
+                              "-ltnp 'sport = :" +
+                              std::to_string(taken.address().port) + "'");
 }
 
 TEST_CASE("check: a socket that cannot be made is to be mended, with its cure") {

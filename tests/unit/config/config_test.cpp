@@ -164,6 +164,9 @@ sync = "never"
 max_bytes = "16MiB"
 max_age = "1m"
 min_free = 0
+[admin]
+listen = "*:18126"
+allow = ["10.0.0.0/8"]
 [log]
 level = "debug"
 )");
@@ -200,6 +203,7 @@ level = "debug"
                         .proxy = "http://proxy:3128"}};
   expected.spool = {
       "/var/spool/t", Config::Spool::When::always, Config::Spool::Sync::never, 16 << 20, 1min, 0};
+  expected.admin = {ListenAddress{"*", 18126}, {parse_network("10.0.0.0/8").value()}};
   expected.log.level = "debug";
   CHECK(config.value() == expected);
   CHECK(parse_config("influxdb = {username = \"u\", password_file = \"/f\"}")
@@ -241,6 +245,7 @@ TEST_CASE("config: the forms that are also taken") {
             .value()
             .influxdb[0]
             .url.empty());
+  CHECK_FALSE(parse_config("admin.listen = \"\"").value().admin.listen);
   CHECK(parse_config("[flush]\r\ninterval = '1s' # one\r\n").value().flush.interval == 1s);
 }
 
@@ -300,6 +305,9 @@ TEST_CASE("config: a wrong type is an error that says what is allowed") {
        "not 8125"},
       {"number within addresses", "listen.udp = [\"*:1\", 8125]",
        "tallyd.toml:1:22: listen.udp must be addresses such as \"127.0.0.1:8125\", not 8125"},
+      {"number for an address", "admin.listen = 8126",
+       "tallyd.toml:1:7: admin.listen must be an address, such as \"127.0.0.1:8126\", or \"\" for "
+       "none, not 8126"},
       {"scalar for a section", "flush = 3", "tallyd.toml:1:1: flush must be a section: [flush]"},
       {"tables for a section", "[[flush]]\ninterval = \"1s\"",
        "tallyd.toml:1:3: flush must be a section: [flush]"},
@@ -357,6 +365,9 @@ TEST_CASE("config: a value out of range is an error that says what is allowed") 
        "an IP address, localhost or *"},
       {"address twice", "listen.udp = [\"*:1\", \":1\"]",
        "tallyd.toml:1:22: listen.udp holds *:1 twice"},
+      {"no address", "admin.listen = \"8126\"",
+       "tallyd.toml:1:7: admin.listen is wrong: \"8126\" is no address to listen on: write "
+       "host:port, such as \"127.0.0.1:8125\" or \"[::1]:8125\""},
       {"path without a slash", "listen.unixgram = [\"sock\"]",
        "tallyd.toml:1:20: listen.unixgram must be a path with a '/', or \"@name\", not \"sock\""},
       {"path of 108 bytes", "listen.unix = [\"/" + std::string(107, 'x') + "\"]",
@@ -501,7 +512,21 @@ TEST_CASE("config: keys that do not fit each other are an error") {
        "better the file"},
       {"password without user", "[influxdb]\npassword_file = \"/f\"",
        "tallyd.toml:2:1: there is a password but no influxdb.username to go with it"},
+      {"admin port for all", "[admin]\nlisten = \":8126\"",
+       "tallyd.toml:2:1: admin.listen (*:8126) can be reached by other hosts, and who reaches it "
+       "can delete what was counted: name in admin.allow the networks that may, or listen on "
+       "loopback, \"127.0.0.1:8126\""},
   });
+  for (const char* loopback : {"localhost:1", "127.1.2.3:1", "[::1]:1", ""}) {
+    CAPTURE(loopback);
+    CHECK(error_of("admin.listen = \"" + std::string(loopback) + "\"") == "(no error)");
+  }
+  for (const char* open : {"10.0.0.1:1", "0.0.0.0:1", "[::]:1", "[::ffff:127.0.0.1]:1"}) {
+    CAPTURE(open);
+    const std::string listen = "admin.listen = \"" + std::string(open) + "\"\n";
+    CHECK(error_of(listen) != "(no error)");
+    CHECK(error_of(listen + "admin.allow = \"10.0.0.0/8\"") == "(no error)");
+  }
   ConfigSources sources;
   sources.sets = {"influxdb.database="};
   CHECK(error_of(sources) ==
@@ -806,6 +831,10 @@ max_bytes = "1GiB"  # default
 max_age = "1d"  # default
 min_free = "512MiB"  # default
 
+[admin]
+listen = "127.0.0.1:8126"  # default
+allow = []  # default
+
 [log]
 level = "debug"  # --set
 )");
@@ -845,7 +874,9 @@ TEST_CASE("config: the effective config reads back to itself, without the passwo
                   "spool.sync=always",
                   "spool.max_bytes=1000GB",
                   "spool.max_age=90m",
-                  "spool.min_free=0"};
+                  "spool.min_free=0",
+                  "admin.listen=[::]:1",
+                  "admin.allow=[\"fd00::/8\", \"127.0.0.1\"]"};
   LoadedConfig loaded = load(sources);
   const std::string text = config_to_toml(loaded);
   CHECK(text.find("hunter2") == std::string::npos);
