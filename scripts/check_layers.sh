@@ -14,6 +14,7 @@ own='"[a-z_]+\.hpp"'
 posix='<((arpa|net|netinet|sys|linux)/[a-z_]+|dirent|errno|fcntl|grp|netdb|poll|pthread|pwd|sched|signal|unistd)\.h>'
 pure="$std|$contracts|$own|<fmt/[a-z]+\.h>"
 shell="$pure|$posix|\"posix/[a-z_]+\.hpp\"|\"uv/[a-z_]+\.hpp\"|<spdlog/.*>"
+sockets='"receive/(acceptor|listeners|socket_address|stream_socket)\.hpp"'  # for who else listens
 # The pure part of deliver/.
 deliver_core='(answer|api|base64|body|crc32c|json|known_series|outbox|partial_writes|point_reader|refused_lines|retry_after|series_json|spool_format|url|verdict|write_request|wrong_api)'
 # The pure part of watch/.
@@ -35,12 +36,12 @@ layers=(
   "src/deliver/http\..*             $shell|\"deliver/.*\"|<curl/curl\.h>"
   "src/deliver/gzip\..*             $shell|\"deliver/.*\"|<libdeflate\.h>"
   "src/deliver/.*                   $shell|\"deliver/.*\""
+  "src/http/server\..*              $shell|\"http/.*\"|$sockets|<microhttpd\.h>"
+  "src/http/.*                      $shell|\"http/.*\"|$sockets"
   "src/watch/$watch_state\..*      $pure|\"watch/$watch_state\.hpp\"|\"aggregate/(buckets|cells|name_hash)\.hpp\"|<xxhash\.h>"
-  "src/watch/.*server\..*           $shell|\"watch/.*\"|<microhttpd\.h>"
-  "src/watch/.*                     $shell|\"watch/.*\""
-  "src/demo/http_server\..*         $shell|\"demo/.*\"|<microhttpd\.h>"
+  "src/watch/.*                     $shell|\"watch/.*\"|\"http/.*\"|$sockets"
   "src/demo/main\.cpp               $shell|\"demo/.*\"|<cxxopts\.hpp>"
-  "src/demo/.*                      $shell|\"demo/.*\"|<spawn\.h>"
+  "src/demo/.*                      $shell|\"demo/.*\"|\"http/.*\"|$sockets|<spawn\.h>"
   "src/(main\.cpp|daemon/.*)        .*"
 )
 
@@ -151,7 +152,12 @@ src/receive/worker.cpp~#include <uv.h>~bad
 src/receive/worker.cpp~#include "deliver/http.hpp"~bad
 src/uv/handles.cpp~#include <uv.h>~good
 src/uv/handles.cpp~#include "tally/time.hpp"~bad
-src/demo/http_server.hpp~#include <microhttpd.h>~good
+src/http/server.hpp~#include <microhttpd.h>~good
+src/http/server.hpp~#include "receive/acceptor.hpp"~good
+src/http/server.cpp~#include "receive/worker.hpp"~bad
+src/http/message.cpp~#include <microhttpd.h>~bad
+src/watch/watch.cpp~#include "http/server.hpp"~good
+src/watch/watch.cpp~#include "daemon/daemon.hpp"~bad
 src/demo/demo.cpp~#include <microhttpd.h>~bad
 src/daemon/daemon.cpp~#include <uv.h>~good
 src/newcomer/a.cpp~#include <vector>~bad
