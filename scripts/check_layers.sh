@@ -17,6 +17,8 @@ shell="$pure|$posix|\"posix/[a-z_]+\.hpp\"|\"uv/[a-z_]+\.hpp\"|<spdlog/.*>"
 sockets='"receive/(acceptor|listeners|socket_address|stream_socket)\.hpp"'  # for who else listens
 # The pure part of deliver/.
 deliver_core='(answer|api|base64|body|crc32c|json|known_series|outbox|partial_writes|point_reader|refused_lines|retry_after|series_json|spool_format|url|verdict|write_request|wrong_api)'
+# Of http/: all but what serves.
+http_core='(access|limits|message|representation|stream_buffer)'
 # The pure part of watch/.
 watch_state='(application_metrics|history|prometheus|rankings|records?|self_metrics)'
 layers=(
@@ -37,6 +39,8 @@ layers=(
   "src/deliver/gzip\..*             $shell|\"deliver/.*\"|<libdeflate\.h>"
   "src/deliver/.*                   $shell|\"deliver/.*\""
   "src/http/server\..*              $shell|\"http/.*\"|$sockets|<microhttpd\.h>"
+  "src/http/representation\..*      $pure|\"http/(message|representation)\.hpp\"|\"deliver/gzip\.hpp\"|<xxhash\.h>"
+  "src/http/$http_core\..*      $pure|\"http/$http_core\.hpp\""
   "src/http/.*                      $shell|\"http/.*\"|$sockets"
   "src/watch/$watch_state\..*      $pure|\"watch/$watch_state\.hpp\"|\"aggregate/(buckets|cells|name_hash)\.hpp\"|<xxhash\.h>"
   "src/watch/.*                     $shell|\"watch/.*\"|\"http/.*\"|$sockets"
@@ -46,7 +50,7 @@ layers=(
 )
 
 # The pure core: nothing of the world. "::now(" is any clock of std::chrono.
-pure_files="^(include/tally|src/(base|parse|aggregate|flush|encode|config)/|src/deliver/$deliver_core\\.|src/watch/$watch_state\\.)"
+pure_files="^(include/tally|src/(base|parse|aggregate|flush|encode|config)/|src/deliver/$deliver_core\\.|src/http/$http_core\\.|src/watch/$watch_state\\.)"
 world_headers='<(atomic|condition_variable|filesystem|fstream|future|iostream|mutex|semaphore|shared_mutex|thread)>'
 world_calls='::now\(|uv_hrtime|uv_now|std::time\(|[^_a-z:]time\((NULL|nullptr|0|&)|clock_gettime|gettimeofday|random_device'
 world_calls+='|spdlog|std::(cout|cerr|clog)|[^a-z_]f?printf\(|getenv'
@@ -156,6 +160,9 @@ src/http/server.hpp~#include <microhttpd.h>~good
 src/http/server.hpp~#include "receive/acceptor.hpp"~good
 src/http/server.cpp~#include "receive/worker.hpp"~bad
 src/http/message.cpp~#include <microhttpd.h>~bad
+src/http/access.cpp~#include "uv/handles.hpp"~bad
+src/http/access.cpp~#include "deliver/gzip.hpp"~bad
+src/http/representation.cpp~#include "deliver/gzip.hpp"~good
 src/watch/watch.cpp~#include "http/server.hpp"~good
 src/watch/watch.cpp~#include "daemon/daemon.hpp"~bad
 src/demo/demo.cpp~#include <microhttpd.h>~bad
