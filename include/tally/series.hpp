@@ -98,6 +98,12 @@ Series split_series_key(std::string_view key);
 /// As above, into an existing object, so that a million keys cost no allocation each.
 void split_series_key(std::string_view key, Series& series);
 
+/// A series as people write it, its tags behind its name as Graphite and the original statsd have
+/// them: "api.hits;env=prod;region=eu". Where a ';' of the name, of a tag's key or value, or a '='
+/// of a key would read as such a mark it has a '\' before it, which no part holds: so no two series
+/// of a kind are written alike. A second of its own is left out.
+std::string name_with_tags(const Series& series);
+
 /// Whether InfluxDB has a meaning of its own for a tag: `time` drops the point; `_name`, `_tagKey`
 /// and the like are what InfluxQL calls a series' parts, so a condition on them would ask something
 /// else.

@@ -19,6 +19,13 @@ void append_clean(std::string& out, std::string_view text) {
   for (const char c : text) out.push_back(is_unsafe(c) ? '_' : c);
 }
 
+void append_escaped(std::string& out, std::string_view text, std::string_view marks) {
+  for (const char c : text) {
+    if (marks.find(c) != std::string_view::npos) out.push_back('\\');
+    out.push_back(c);
+  }
+}
+
 bool is_percentile_field(std::string_view name) {
   return name.size() > 1 && name.front() == 'p' &&
          name.find_first_not_of("0123456789", 1) == std::string_view::npos;
@@ -141,6 +148,18 @@ Series split_series_key(std::string_view key) {
   Series series{};
   split_series_key(key, series);
   return series;
+}
+
+std::string name_with_tags(const Series& series) {
+  std::string text;
+  append_escaped(text, series.name, ";");
+  for (const TagView& tag : series.tags) {
+    text.push_back(';');
+    append_escaped(text, tag.key, ";=");
+    text.push_back('=');
+    append_escaped(text, tag.value, ";");
+  }
+  return text;
 }
 
 }  // namespace tally

@@ -43,6 +43,9 @@ struct DestinationState {
   std::string last_answer;  ///< "204", or what is wrong and what to do, in one line; "" before one
   std::optional<WallTime> last_answer_at;
   std::optional<WallTime> last_success_at;
+  std::optional<WallTime> last_failure_at;
+  std::chrono::milliseconds last_write_took{};  ///< the last one that was acknowledged
+  std::size_t last_write_bytes = 0;             ///< of line protocol in it
   std::size_t queued_bytes = 0;
   std::uint64_t spool_bytes = 0;
   std::optional<WallTime> oldest;                ///< start of the oldest window that waits
@@ -62,10 +65,12 @@ struct LiveState {
   std::vector<DestinationState> destinations;  ///< in the ledger's order
   std::vector<Sender> senders;          ///< of the open window, most lines first, at most 100
   std::vector<RefusedLine> refused;     ///< newest first, at most 100
+  std::optional<WallTime> last_heard;   ///< when the last datagram or line came in
   std::optional<WallTime> last_closed;  ///< end of the last window that was flushed
 };
 
-/// Which series of the open window: a kind, and a glob on the name (`*`, `?`).
+/// Which series of the open window: a kind, and a glob (`*`, `?`) on the name; with a `;` in it on
+/// the name and its tags, as `name_with_tags` (series.hpp) writes them.
 struct LookFor {
   std::vector<Kind> kinds;  ///< empty: all
   std::string match = "*";
@@ -77,7 +82,7 @@ struct Looked {
   std::string key;             ///< series.hpp
   double number = 0;           ///< counter: sum; gauge: value or sum of deltas; set: members
   bool is_delta = false;       ///< a gauge that only moved
-  std::vector<double> values;  ///< timers: those that are kept exactly, at most 1,024
+  std::vector<double> values;  ///< timers: all, of one with at most 1,024; else none
 };
 
 /// Bytes as they came in. Borrowed until the callback returns.
@@ -105,7 +110,7 @@ class Insight {
   virtual void look(LookFor what, std::function<void(std::vector<Looked>)> done) = 0;
 
   /// Forgets what the open window heard of these series, and gauges altogether. `done` gets their
-  /// names, each once.
+  /// keys, each once; if there are `looked_max` or more, others may be left: ask again.
   virtual void forget(LookFor what, std::function<void(std::vector<std::string>)> done) = 0;
 
   /// Values of the gauges that are carried from window to window, by key.

@@ -233,3 +233,29 @@ TEST_CASE("series key: a second of its own is part of it, and digits of a name a
     CHECK(split_series_key(keys.build(kind, "a1", {}, 7)) == Series{kind, "a1", {}, 7});
   }
 }
+
+TEST_CASE("series: tags are written behind the name") {
+  CHECK(name_with_tags({Kind::counter, "a.b", {}}) == "a.b");
+  CHECK(name_with_tags({Kind::timer, "a.b", {{"env", "prod"}, {"region", "eu"}}, 1700000000}) ==
+        "a.b;env=prod;region=eu");
+  CHECK(name_with_tags({Kind::counter, "a;b=c", {}}) == "a\\;b=c");
+  CHECK(name_with_tags({Kind::counter, "a", {{"b", "c=d;e"}, {"f=g;h", "i"}}}) ==
+        "a;b=c=d\\;e;f\\=g\\;h=i");
+}
+
+TEST_CASE("series: no two of a kind are written alike") {
+  const std::vector<std::string> parts = {";", "=", "a", "a;", ";a", "a=", "=a", "a=a", "a;a=a"};
+  std::map<std::string, std::size_t> written;
+  const auto write = [&](std::string_view name, std::vector<TagView> tags) {
+    ++written[name_with_tags({Kind::counter, name, std::move(tags)})];
+  };
+  for (const std::string& name : parts) {
+    write(name, {});
+    for (const std::string& key : parts)
+      for (const std::string& value : parts) {
+        write(name, {{key, value}});
+        write(name, {{key, value}, {"z", value}});
+      }
+  }
+  CHECK(written.size() == 9 + 81 * 2 * 9);
+}
