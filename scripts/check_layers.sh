@@ -21,6 +21,8 @@ deliver_core='(answer|api|base64|body|crc32c|json|known_series|outbox|partial_wr
 http_core='(access|limits|message|representation|stream_buffer)'
 # The pure part of watch/.
 watch_state='(application_metrics|history|prometheus|rankings|records?|self_metrics)'
+# And of what is said of it; Insight is only a header.
+watch_documents='(assets|health|history_documents|json_writer|live_documents|pcap|pulse|queries|tap_lines|window_event)'
 layers=(
   "include/tally/.*                 $std|$contracts"
   "src/base/.*                      $pure|\"base/.*\"|<arpa/inet\.h>"  # inet_pton: text to bytes
@@ -43,6 +45,7 @@ layers=(
   "src/http/$http_core\..*      $pure|\"http/$http_core\.hpp\""
   "src/http/.*                      $shell|\"http/.*\"|$sockets"
   "src/watch/$watch_state\..*      $pure|\"watch/$watch_state\.hpp\"|\"aggregate/(buckets|cells|name_hash)\.hpp\"|<xxhash\.h>"
+  "src/watch/$watch_documents\..*      $pure|\"watch/(insight|$watch_state|$watch_documents)\.hpp\"|\"http/$http_core\.hpp\""
   "src/watch/.*                     $shell|\"watch/.*\"|\"http/.*\"|$sockets"
   "src/demo/main\.cpp               $shell|\"demo/.*\"|<cxxopts\.hpp>"
   "src/demo/.*                      $shell|\"demo/.*\"|\"http/.*\"|$sockets|<spawn\.h>"
@@ -50,7 +53,7 @@ layers=(
 )
 
 # The pure core: nothing of the world. "::now(" is any clock of std::chrono.
-pure_files="^(include/tally|src/(base|parse|aggregate|flush|encode|config)/|src/deliver/$deliver_core\\.|src/http/$http_core\\.|src/watch/$watch_state\\.)"
+pure_files="^(include/tally|src/(base|parse|aggregate|flush|encode|config)/|src/deliver/$deliver_core\\.|src/http/$http_core\\.|src/watch/$watch_state\\.|src/watch/$watch_documents\\.)"
 world_headers='<(atomic|condition_variable|filesystem|fstream|future|iostream|mutex|semaphore|shared_mutex|thread)>'
 world_calls='::now\(|uv_hrtime|uv_now|std::time\(|[^_a-z:]time\((NULL|nullptr|0|&)|clock_gettime|gettimeofday|random_device'
 world_calls+='|spdlog|std::(cout|cerr|clog)|[^a-z_]f?printf\(|getenv'
@@ -164,6 +167,9 @@ src/http/access.cpp~#include "uv/handles.hpp"~bad
 src/http/access.cpp~#include "deliver/gzip.hpp"~bad
 src/http/representation.cpp~#include "deliver/gzip.hpp"~good
 src/watch/watch.cpp~#include "http/server.hpp"~good
+src/watch/health.cpp~#include "watch/insight.hpp"~good
+src/watch/health.cpp~#include "http/server.hpp"~bad
+src/watch/health.cpp~auto now = std::chrono::steady_clock::now();~bad
 src/watch/watch.cpp~#include "daemon/daemon.hpp"~bad
 src/demo/demo.cpp~#include <microhttpd.h>~bad
 src/daemon/daemon.cpp~#include <uv.h>~good
