@@ -86,9 +86,9 @@ void Reply::send(Response response) const {
   server_->send(id_, std::move(response));
 }
 
-Stream Reply::start(StreamResponse response) const {
-  server_->start(id_, std::move(response));
-  return {*server_, id_};
+std::optional<Stream> Reply::start(StreamResponse response) const {
+  if (!server_->start(id_, std::move(response))) return std::nullopt;
+  return Stream(*server_, id_);
 }
 
 bool Stream::write(std::string_view piece) const {
@@ -311,7 +311,13 @@ MHD_Result Server::queue(Exchange& exchange) {
       MHD_add_response_header(raw.get(), name.c_str(), value.c_str());
   }
   response.body = {};
+  count_answer(response.status);
   return MHD_queue_response(exchange.handle, response.status, raw.get());
+}
+
+void Server::count_answer(unsigned status) {
+  const std::size_t group = status / 100;
+  if (group >= 2 && group < 2 + counts_.answers.size()) ++counts_.answers[group - 2];
 }
 
 void Server::finish(Exchange& exchange) {
@@ -366,15 +372,16 @@ void Server::send(std::uint64_t id, Response response) {
   if (exchange->is_suspended) resume(*exchange);
 }
 
-void Server::start(std::uint64_t id, StreamResponse response) {
+bool Server::start(std::uint64_t id, StreamResponse response) {
   Exchange* const exchange = find(id);
-  if (exchange == nullptr || exchange->response) return;
+  if (exchange == nullptr || exchange->response) return false;
   if (counts_.streams++ == 0)
     heartbeat_.start(settings_.limits.heartbeat_every, settings_.limits.heartbeat_every);
   exchange->connection.deadline = for_ever;
   Response head{.headers = std::exchange(response.headers, {})};
   exchange->going.emplace(std::move(response));
   send(id, std::move(head));
+  return true;
 }
 
 bool Server::write(std::uint64_t id, std::string_view piece) {

@@ -15,6 +15,7 @@
 
 #include <microhttpd.h>
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -79,8 +80,11 @@ class Reply {
 
   void send(Response response) const;
 
-  /// Answers 200 with what is written to the stream.
-  Stream start(StreamResponse response) const;
+  /// Answers 200 with what is written to the stream; nothing if it is too late for an answer.
+  std::optional<Stream> start(StreamResponse response) const;
+
+  /// Of the stream that it may become.
+  std::uint64_t id() const { return id_; }
 
  private:
   Server* server_;
@@ -95,8 +99,9 @@ struct Counts {
   std::uint64_t requests = 0;      ///< whose head was whole
   std::uint64_t readers_slow = 0;  ///< streams hung up on: their reader left no room
   std::uint64_t readers_gone = 0;  ///< streams whose reader was found to be gone by the heartbeat
-  std::size_t connections = 0;     ///< open
-  std::size_t streams = 0;         ///< open
+  std::array<std::uint64_t, 4> answers{};  ///< by status: 2xx, 3xx, 4xx, 5xx
+  std::size_t connections = 0;             ///< open
+  std::size_t streams = 0;                 ///< open
 };
 
 /// Serves HTTP/1.1 on the loop's thread.
@@ -147,6 +152,7 @@ class Server {
   MHD_Result go_on(Exchange& exchange, const char* method, const char* path);
   void ask(Exchange& exchange, const char* method, const char* path);
   MHD_Result queue(Exchange& exchange);
+  void count_answer(unsigned status);
   void finish(Exchange& exchange);
   void suspend(Exchange& exchange);
   void resume(Exchange& exchange);
@@ -154,7 +160,7 @@ class Server {
   Exchange* find(std::uint64_t id);
   Exchange* find_stream(std::uint64_t id);
   void send(std::uint64_t id, Response response);
-  void start(std::uint64_t id, StreamResponse response);
+  bool start(std::uint64_t id, StreamResponse response);
   bool write(std::uint64_t id, std::string_view piece);
   bool push(std::uint64_t id, std::string_view piece);
   void end(std::uint64_t id);

@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 #include <sys/resource.h>
 
+#include <array>
 #include <chrono>
 #include <functional>
 #include <map>
@@ -89,6 +90,7 @@ TEST_CASE("http server: an answer has its status, its headers, those of all, and
   CHECK(answer.body == "body");
   CHECK(site.counts().accepted == 1);
   CHECK(site.counts().requests == 1);
+  CHECK(site.counts().answers == std::array<std::uint64_t, 4>{1, 0, 0, 0});
   CHECK(site.counts().overdue == 0);
 }
 
@@ -167,6 +169,8 @@ TEST_CASE("http server: an answer to a client that is gone is nothing") {
   waiting->send({.body = std::string(1 << 20, 'x')});
   REQUIRE(site.until([&] { return site.counts().connections == 0; }));
   waiting->send({.body = "again"});
+  CHECK_FALSE(waiting->start({}));
+  CHECK(site.counts().streams == 0);
 }
 
 TEST_CASE("http server: a handler that never answers costs its client the connection") {
@@ -250,7 +254,7 @@ TEST_CASE("http server: what is open and silent costs no turn of the loop") {
   std::optional<Reply> waiting;
   site.paths["/"] = say;
   site.paths["/later"] = [&](const Request&, Reply reply) { waiting = reply; };
-  site.paths["/stream"] = [](const Request&, Reply reply) { reply.start({}).write("x"); };
+  site.paths["/stream"] = [](const Request&, Reply reply) { reply.start({})->write("x"); };
   LoopClient clients[] = {
       {site.loop, site.address},
       {site.loop, site.address},
@@ -390,7 +394,7 @@ TEST_CASE("http server: a stream brings each piece as it is written, and ends be
 TEST_CASE("http server: a client of HTTP/1.0 reads a stream until it is hung up on") {
   Site site;
   site.paths["/stream"] = [&](const Request&, Reply reply) {
-    const Stream stream = reply.start({});
+    const Stream stream = *reply.start({});
     stream.write("plain");
     stream.end();
   };
@@ -402,7 +406,7 @@ TEST_CASE("http server: HEAD of a stream gets the head, and the stream is over")
   Site site;
   int closed = 0;
   site.paths["/stream"] = [&](const Request&, Reply reply) {
-    reply.start({.headers = {{"X-Own", "a"}}, .on_closed = [&] { ++closed; }}).write("not this");
+    reply.start({.headers = {{"X-Own", "a"}}, .on_closed = [&] { ++closed; }})->write("not this");
   };
   const ParsedAnswer answer = parse_answer(site.ask(last("HEAD", "/stream")));
   CHECK(answer.status == 200);
