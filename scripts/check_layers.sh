@@ -14,10 +14,15 @@ own='"[a-z_]+\.hpp"'
 posix='<((arpa|net|netinet|sys|linux)/[a-z_]+|dirent|errno|fcntl|grp|netdb|poll|pthread|pwd|sched|signal|unistd)\.h>'
 pure="$std|$contracts|$own|<fmt/[a-z]+\.h>"
 shell="$pure|$posix|\"posix/[a-z_]+\.hpp\"|\"uv/[a-z_]+\.hpp\"|<spdlog/.*>"
+sockets='"receive/(acceptor|listeners|socket_address|stream_socket)\.hpp"'  # for who else listens
 # The pure part of deliver/.
 deliver_core='(answer|api|base64|body|crc32c|json|known_series|outbox|partial_writes|point_reader|refused_lines|retry_after|series_json|spool_format|url|verdict|write_request|wrong_api)'
+# Of http/: all but what serves.
+http_core='(access|limits|message|representation|stream_buffer)'
 # The pure part of watch/.
 watch_state='(application_metrics|history|prometheus|rankings|records?|self_metrics)'
+# And of what is said of it; Insight is only a header.
+watch_documents='(assets|health|history_documents|json_writer|live_documents|pcap|pulse|queries|tap_lines|window_event)'
 layers=(
   "include/tally/.*                 $std|$contracts"
   "src/base/.*                      $pure|\"base/.*\"|<arpa/inet\.h>"  # inet_pton: text to bytes
@@ -37,17 +42,20 @@ layers=(
   "src/deliver/.*                   $shell|\"deliver/.*\""
   "src/watch/admin_text\..*        $pure|\"watch/(admin_text|insight)\.hpp\""
   "src/watch/admin\..*             $shell|\"watch/.*\"|\"receive/(acceptor|hello|listeners|stream_socket)\.hpp\""
+  "src/http/server\..*              $shell|\"http/.*\"|$sockets|<microhttpd\.h>"
+  "src/http/representation\..*      $pure|\"http/(message|representation)\.hpp\"|\"deliver/gzip\.hpp\"|<xxhash\.h>"
+  "src/http/$http_core\..*      $pure|\"http/$http_core\.hpp\""
+  "src/http/.*                      $shell|\"http/.*\"|$sockets"
   "src/watch/$watch_state\..*      $pure|\"watch/$watch_state\.hpp\"|\"aggregate/(buckets|cells|name_hash)\.hpp\"|<xxhash\.h>"
-  "src/watch/.*server\..*           $shell|\"watch/.*\"|<microhttpd\.h>"
-  "src/watch/.*                     $shell|\"watch/.*\""
-  "src/demo/http_server\..*         $shell|\"demo/.*\"|<microhttpd\.h>"
+  "src/watch/$watch_documents\..*      $pure|\"watch/(insight|$watch_state|$watch_documents)\.hpp\"|\"http/$http_core\.hpp\""
+  "src/watch/.*                     $shell|\"watch/.*\"|\"http/.*\"|$sockets"
   "src/demo/main\.cpp               $shell|\"demo/.*\"|<cxxopts\.hpp>"
-  "src/demo/.*                      $shell|\"demo/.*\"|<spawn\.h>"
+  "src/demo/.*                      $shell|\"demo/.*\"|\"http/.*\"|$sockets|<spawn\.h>"
   "src/(main\.cpp|daemon/.*)        .*"
 )
 
 # The pure core: nothing of the world. "::now(" is any clock of std::chrono.
-pure_files="^(include/tally|src/(base|parse|aggregate|flush|encode|config)/|src/deliver/$deliver_core\\.|src/watch/($watch_state|admin_text)\\.)"
+pure_files="^(include/tally|src/(base|parse|aggregate|flush|encode|config)/|src/deliver/$deliver_core\\.|src/http/$http_core\\.|src/watch/admin_text\\.|src/watch/$watch_state\\.|src/watch/$watch_documents\\.)"
 world_headers='<(atomic|condition_variable|filesystem|fstream|future|iostream|mutex|semaphore|shared_mutex|thread)>'
 world_calls='::now\(|uv_hrtime|uv_now|std::time\(|[^_a-z:]time\((NULL|nullptr|0|&)|clock_gettime|gettimeofday|random_device'
 world_calls+='|spdlog|std::(cout|cerr|clog)|[^a-z_]f?printf\(|getenv'
@@ -158,7 +166,18 @@ src/watch/admin_text.cpp~#include "uv/handles.hpp"~bad
 src/watch/admin_text.cpp~auto t = std::chrono::steady_clock::now();~bad
 src/watch/admin.cpp~#include "receive/acceptor.hpp"~good
 src/watch/admin.cpp~#include "receive/worker.hpp"~bad
-src/demo/http_server.hpp~#include <microhttpd.h>~good
+src/http/server.hpp~#include <microhttpd.h>~good
+src/http/server.hpp~#include "receive/acceptor.hpp"~good
+src/http/server.cpp~#include "receive/worker.hpp"~bad
+src/http/message.cpp~#include <microhttpd.h>~bad
+src/http/access.cpp~#include "uv/handles.hpp"~bad
+src/http/access.cpp~#include "deliver/gzip.hpp"~bad
+src/http/representation.cpp~#include "deliver/gzip.hpp"~good
+src/watch/watch.cpp~#include "http/server.hpp"~good
+src/watch/health.cpp~#include "watch/insight.hpp"~good
+src/watch/health.cpp~#include "http/server.hpp"~bad
+src/watch/health.cpp~auto now = std::chrono::steady_clock::now();~bad
+src/watch/watch.cpp~#include "daemon/daemon.hpp"~bad
 src/demo/demo.cpp~#include <microhttpd.h>~bad
 src/daemon/daemon.cpp~#include <uv.h>~good
 src/newcomer/a.cpp~#include <vector>~bad

@@ -117,6 +117,17 @@ struct Config {
     friend bool operator==(const Spool&, const Spool&) = default;
   } spool;
 
+  /// The page, and what programs ask over HTTP.
+  struct Http {
+    std::optional<ListenAddress> listen = ListenAddress{"127.0.0.1", 8127};  ///< nothing: off
+    std::string token_file;            ///< "": no token is asked for, and `listen` is loopback
+    std::vector<std::string> hosts;    ///< names that it is asked for by, beside localhost
+    std::uint64_t history = 32 << 20;  ///< bytes of series remembered; 0 is none
+    bool application_metrics = false;  ///< in /metrics, beside tallyd's own
+    bool quit = false;                 ///< whether it can be told to stop
+    friend bool operator==(const Http&, const Http&) = default;
+  } http;
+
   /// The TCP management interface of the original statsd.
   struct Admin {
     std::optional<ListenAddress> listen = ListenAddress{"127.0.0.1", 8126};  ///< nothing: off
@@ -167,6 +178,11 @@ struct LoadedConfig {
   Config config;
   Origins origins;
 };
+
+/// Each key and its effective value, a destination's by `origin_key`, a tag's as "tags.NAME", in
+/// the order of the shipped file. A value is written as TOML, which of these types is JSON too.
+/// Passwords and tokens are "********".
+std::vector<std::pair<std::string, std::string>> config_values(const Config& config);
 
 /// Reads the sources in their order (defaults, file, environment, sets); later ones win. An unknown
 /// key, a wrong type or a value out of range is an error that names the place

@@ -138,6 +138,7 @@ class Loader {
   Status find_destination(std::string& path, const std::string& place);
   std::string destination_names() const;
   Status check_together() const;
+  Status check_http() const;
   Status check_admin() const;
   Status check_destinations() const;
   Status check_credentials(std::size_t destination) const;
@@ -353,8 +354,20 @@ Status Loader::check_together() const {
         {"output.measurement"},
         "output.measurement = \"per_type\" goes with output.naming = \"native\" only: the "
         "other names are those of dashboards, which know no tag metric");
+  if (Status error = check_http()) return error;
   if (Status error = check_admin()) return error;
   return check_destinations();
+}
+
+/// The page shows names, senders and lines: no one is let in from elsewhere by default.
+Status Loader::check_http() const {
+  const Config::Http& http = loaded_.config.http;
+  if (!http.listen || is_loopback(*http.listen) || !http.token_file.empty()) return {};
+  return together({"http.listen", "http.token_file"},
+                  fmt::format("http.listen ({}) can be reached by other hosts, and who reaches it "
+                              "sees every metric: name in http.token_file a file with a token, or "
+                              "listen on loopback, \"127.0.0.1:8127\"",
+                              to_string(*http.listen)));
 }
 
 /// Whoever reaches the admin port can delete what was counted.
@@ -430,6 +443,24 @@ std::string_view section_of(const Key& key) {
   return key.info.key.substr(0, key.info.key.find('.'));
 }
 
+/// A key's rows among `config_values`, for the destination that those of [influxdb] mean.
+void add_values(const Key& key, Config& config,
+                std::vector<std::pair<std::string, std::string>>& values) {
+  const std::string name(key.info.key);
+  if (name == "tags") {
+    for (const StaticTag& tag : config.tags)
+      values.emplace_back("tags." + tag.key, config_detail::toml_string(tag.value));
+  } else if (section_of(key) != "influxdb") {
+    values.emplace_back(name, key.print(config));
+  } else {
+    for (std::size_t i = 0; i < config.influxdb.size(); ++i) {
+      std::swap(config.influxdb[0], config.influxdb[i]);
+      values.emplace_back(origin_key(i, name.substr(destination_prefix.size())), key.print(config));
+      std::swap(config.influxdb[0], config.influxdb[i]);
+    }
+  }
+}
+
 /// "flush.interval = ..  # origin", without the section.
 std::string print_line(std::string_view name, std::string_view value, std::string_view key,
                        const Origins& origins) {
@@ -501,6 +532,13 @@ std::string config_to_toml(const LoadedConfig& loaded) {
     open = section;
   }
   return out;
+}
+
+std::vector<std::pair<std::string, std::string>> config_values(const Config& config) {
+  std::vector<std::pair<std::string, std::string>> values;
+  Config turning = config;
+  for (const Key& key : keys()) add_values(key, turning, values);
+  return values;
 }
 
 std::string origin_key(std::size_t destination, std::string_view key) {

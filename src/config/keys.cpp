@@ -321,6 +321,36 @@ void add_gauges_tags_output(std::vector<Key>& rows) {
       [](auto& c) -> auto& { return c.output.prefix; }, prefix_text));
 }
 
+MaybeFault add_host(const toml::node& node, Config& config) {
+  const auto* const text = node.as_string();
+  if (text == nullptr) return Fault{must_be("names such as \"tally.example\"", node).why, &node};
+  if (std::string why = host_name_text(text->get()); !why.empty())
+    return Fault{std::move(why), &node};
+  config.http.hosts.push_back(text->get());
+  return {};
+}
+
+void add_http(std::vector<Key>& rows) {
+  rows.push_back(address(
+      "http.listen", "TCP address of the page, /health, /metrics and /api; \"\" is off",
+      "127.0.0.1:8127", [](auto& c) -> auto& { return c.http.listen; }));
+  rows.push_back(text(
+      "http.token_file", "file with a token that who asks must send; needed if others can reach it",
+      [](auto& c) -> auto& { return c.http.token_file; }));
+  rows.push_back(list(
+      "http.hosts", "names that it may be asked for by, beside localhost and IP addresses",
+      "tally.example", [](auto& c) -> auto& { return c.http.hosts; }, add_host));
+  rows.push_back(size("http.history",
+                      "bytes for the last 60 windows of each series, 0 .. 1GiB; 0 keeps none",
+                      [](auto& c) -> auto& { return c.http.history; }, {0, 1 << 30}));
+  rows.push_back(flag(
+      "http.application_metrics", "/metrics has the application's last window too",
+      [](auto& c) -> auto& { return c.http.application_metrics; }));
+  rows.push_back(flag(
+      "http.quit", "POST /api/v1/quit stops tallyd, for jobs that end",
+      [](auto& c) -> auto& { return c.http.quit; }));
+}
+
 void add_admin(std::vector<Key>& rows) {
   rows.push_back(address(
       "admin.listen", "TCP address of the original statsd's management interface; \"\" is off",
@@ -350,6 +380,7 @@ const std::vector<Key>& keys() {
     add_gauges_tags_output(made);
     add_influxdb(made);
     add_spool(made);
+    add_http(made);
     add_admin(made);
     add_log(made);
     return made;

@@ -127,6 +127,14 @@ std::string destination_name_text(std::string_view text) {
   return {};
 }
 
+std::string host_name_text(std::string_view text) {
+  constexpr std::size_t name_bytes_max = 253;
+  const auto is_fine = [](char c) { return is_name_byte(c) && c != ':' && c != '[' && c != ']'; };
+  if (!text.empty() && text.size() <= name_bytes_max && std::ranges::all_of(text, is_fine))
+    return {};
+  return "must be names such as \"tally.example\", without a port, not " + quote(text, 60);
+}
+
 std::string level_text(std::string_view text) {
   static constexpr std::array<std::string_view, 6> levels = {"trace",   "debug", "info",
                                                              "warning", "error", "off"};

@@ -33,6 +33,9 @@ std::string destination_name_text(std::string_view text);
 /// No ':', which would end it in an Authorization header.
 std::string username_text(std::string_view text);
 
+/// A host's name without a port: letters, digits, '-' and '.', at most 253 of them.
+std::string host_name_text(std::string_view text);
+
 /// One of the levels of log.level.
 std::string level_text(std::string_view text);
 

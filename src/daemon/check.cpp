@@ -80,14 +80,24 @@ Finding try_ip(int type, const ListenAddress& literal, const Status& error) {
   return judge_bind(name, error, who_has_port(type, literal));
 }
 
-void try_admin_port(const Config::Admin& admin, std::vector<Finding>& findings) {
-  if (!admin.listen) return;
-  for (const ListenAddress& literal : literals_of(*admin.listen)) {
+/// `name` is "http" or "admin", and the section of its address.
+void try_port(const std::string& name, const std::optional<ListenAddress>& listen,
+              std::vector<Finding>& findings) {
+  if (!listen) return;
+  for (const ListenAddress& literal : literals_of(*listen)) {
     Finding finding =
-        try_ip(SOCK_STREAM, literal, error_of(StreamSocket::open_tcp(literal, "admin.listen")));
-    finding.subject = "admin " + to_string(literal);
+        try_ip(SOCK_STREAM, literal, error_of(StreamSocket::open_tcp(literal, name + ".listen")));
+    finding.subject = name + " " + to_string(literal);
     findings.push_back(std::move(finding));
   }
+}
+
+void try_token(const Config::Http& http, std::vector<Finding>& findings) {
+  if (!http.listen || http.token_file.empty()) return;
+  const std::string name = "http.token_file";
+  const Result<std::string> token = read_secret(http.token_file, name);
+  findings.push_back(token ? Finding{Level::well, name, "can be read"}
+                           : Finding{Level::mend, name, token.error().message});
 }
 
 void try_ip_addresses(const Config::Listen& listen, std::vector<Finding>& findings) {
@@ -219,7 +229,9 @@ std::vector<Finding> find_problems(const LoadedConfig& loaded) {
   std::vector<Finding> findings;
   try_ip_addresses(config.listen, findings);
   try_unix_paths(config.listen, findings);
-  try_admin_port(config.admin, findings);
+  try_port("http", config.http.listen, findings);
+  try_token(config.http, findings);
+  try_port("admin", config.admin.listen, findings);
   if (!config.listen.udp.empty())
     findings.push_back(try_receive_buffer(config.listen.receive_buffer));
   if (std::optional<std::string> exposed = exposed_password(loaded))

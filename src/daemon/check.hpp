@@ -12,10 +12,10 @@
 
 namespace tally {
 
-/// The complete check: addresses, paths, admin port, receive buffer, spools, and each InfluxDB.
-/// Binds what is free for a moment, which removes a socket file that no one listens on, as a start
-/// does; what is alive it leaves alone. Nothing is written to a database or a spool. Blocks as long
-/// as `find_influxdb_problems` does, or while a directory of sockets is locked.
+/// The complete check: addresses, paths, http and admin port, receive buffer, spools, and each
+/// InfluxDB. Binds what is free for a moment, which removes a socket file that no one listens on,
+/// as a start does; what is alive it leaves alone. Nothing is written to a database or a spool.
+/// Blocks as long as `find_influxdb_problems` does, or while a directory of sockets is locked.
 std::vector<Finding> find_problems(const LoadedConfig& loaded);
 
 /// Whether a tallyd with this config receives here: each address and path is bound by someone in

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <netdb.h>
-#include <unistd.h>
 
 #include <cstring>
 #include <memory>
@@ -64,10 +63,6 @@ Address local_address(int fd) {
   address.size = sizeof address.storage;
   if (getsockname(fd, reinterpret_cast<sockaddr*>(&address.storage), &address.size) != 0) return {};
   return address;
-}
-
-Descriptor::~Descriptor() {
-  if (fd_ >= 0) close(fd_);
 }
 
 }  // namespace tally::demo

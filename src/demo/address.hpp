@@ -1,13 +1,12 @@
 #pragma once
-// "host:port" as a socket address, and open sockets that close themselves.
+// "host:port" as a socket address.
 
 #include <sys/socket.h>
 
-#include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 
+#include "posix/descriptor.hpp"
 #include "tally/result.hpp"
 
 namespace tally::demo {
@@ -29,26 +28,5 @@ std::string to_string(const Address& address);
 
 /// The address an open socket is bound to: with port 0 asked, the port that was given.
 Address local_address(int fd);
-
-/// A file descriptor with one owner; -1 is none.
-class Descriptor {
- public:
-  Descriptor() = default;
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Descriptor();
-
-  int get() const { return fd_; }
-
-  /// For an API that closes it itself from now on.
-  int release() { return std::exchange(fd_, -1); }
-
- private:
-  int fd_ = -1;
-};
 
 }  // namespace tally::demo

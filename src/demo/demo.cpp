@@ -14,8 +14,11 @@
 #include <csignal>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "demo/load.hpp"
+#include "http/server.hpp"
+#include "tally/config.hpp"
 #include "uv/handles.hpp"
 
 namespace tally::demo {
@@ -34,6 +37,10 @@ unsigned count_primes_below(unsigned end) {
   return count;
 }
 
+http::Server::Settings server_settings() {
+  return {.limits = {.connections_max = 256, .body_bytes_max = 1 << 20}, .headers = {}};
+}
+
 void log_end(const StatsdClient& statsd, const std::optional<Load>& load) {
   if (load) spdlog::info("load: {} requests answered, {} not", load->answered(), load->failed());
   spdlog::info("stopped; metrics: {} datagrams sent, {} known lost", statsd.sent(), statsd.lost());
@@ -41,7 +48,7 @@ void log_end(const StatsdClient& statsd, const std::optional<Load>& load) {
 
 }  // namespace
 
-Response Greeter::answer(const Request& request) {
+http::Response Greeter::answer(const http::Request& request) {
   if (request.path != "/") return {.status = 404, .body = "not found; try /\n"};
   if (request.method != "GET" && request.method != "HEAD") {
     return {.status = 405, .body = "only GET and HEAD\n", .headers = {{"Allow", "GET, HEAD"}}};
@@ -54,21 +61,30 @@ Response Greeter::answer(const Request& request) {
                       {"Primes-Counted", std::to_string(primes)}}};
 }
 
-HttpServer::Handler measured(HttpServer::Handler handler, StatsdClient& statsd, Clock now) {
-  return [handler = std::move(handler), &statsd, now = std::move(now)](const Request& request) {
-    const Instant begin = now();
-    Response response = handler(request);
-    const Milliseconds elapsed = now() - begin;
-    // One datagram for both lines: one system call, and a lost packet cannot leave a count without
-    // its time.
-    statsd.send({counter("count_request", 1), timer("response_time", elapsed)});
-    return response;
-  };
+Handler measured(Handler handler, StatsdClient& statsd, Clock now) {
+  return
+      [handler = std::move(handler), &statsd, now = std::move(now)](const http::Request& request) {
+        const Instant begin = now();
+        http::Response response = handler(request);
+        const Milliseconds elapsed = now() - begin;
+        // One datagram for both lines: one system call, and a lost packet cannot leave a count
+        // without its time.
+        statsd.send({counter("count_request", 1), timer("response_time", elapsed)});
+        return response;
+      };
+}
+
+Result<StreamSocket> listen_on(std::string_view address) {
+  const Result<Address> resolved = resolve(address);
+  if (!resolved) return Error{"--listen: " + resolved.error().message};
+  const ListenAddress literal = parse_listen_address(to_string(resolved.value())).value();
+  return StreamSocket::open_tcp(literal, "--listen");
 }
 
 Status run_demo(const DemoOptions& options) {
-  const Result<Address> listen = resolve(options.listen);
-  if (!listen) return Error{"--listen: " + listen.error().message};
+  Result<StreamSocket> listener = listen_on(options.listen);
+  if (!listener) return listener.error();
+  const Address address = local_address(listener.value().fd());
   const Result<Address> daemon = resolve(options.statsd);
   if (!daemon) return Error{"--statsd: " + daemon.error().message};
   Result<StatsdClient> statsd = StatsdClient::open(daemon.value());
@@ -76,14 +92,18 @@ Status run_demo(const DemoOptions& options) {
 
   uv::Loop loop;
   Greeter greeter;
-  const auto greet = [&greeter](const Request& request) { return greeter.answer(request); };
-  HttpServer server(measured(greet, statsd.value(), std::chrono::steady_clock::now));
-  if (const Status failure = server.listen(loop, listen.value())) return failure;
-  spdlog::info("listening on http://{}", to_string(server.address()));
+  const auto greet = [&greeter](const http::Request& request) { return greeter.answer(request); };
+  http::Server server(
+      loop, server_settings(),
+      http::answering(measured(greet, statsd.value(), std::chrono::steady_clock::now)));
+  std::vector<StreamSocket> listeners;
+  listeners.push_back(std::move(listener).value());
+  if (const Status failure = server.serve(std::move(listeners))) return failure;
+  spdlog::info("listening on http://{}", to_string(address));
   spdlog::info("sending metrics to {} by UDP", to_string(daemon.value()));
 
   std::optional<Load> load;
-  if (options.load > 0) load.emplace(loop, server.address(), options.load);
+  if (options.load > 0) load.emplace(loop, address, options.load);
   const uv::Signal on_terminate(loop, SIGTERM, [&loop] { loop.stop(); });
   const uv::Signal on_interrupt(loop, SIGINT, [&loop] { loop.stop(); });
   loop.run();

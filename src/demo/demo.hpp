@@ -5,19 +5,22 @@
 #include <random>
 #include <string>
 
-#include "demo/http_server.hpp"
 #include "demo/statsd_client.hpp"
+#include "http/message.hpp"
+#include "receive/stream_socket.hpp"
+#include "tally/result.hpp"
 #include "tally/time.hpp"
 
 namespace tally::demo {
 
 using Clock = std::function<Instant()>;
+using Handler = std::function<http::Response(const http::Request&)>;
 
 /// The service, which knows nothing of metrics: `GET /` and `HEAD /` answer 200 "Hello World!",
 /// another path 404, another method 405.
 class Greeter {
  public:
-  Response answer(const Request& request);
+  http::Response answer(const http::Request& request);
 
  private:
   std::minstd_rand dice_;  // always the same sequence: two runs can be compared
@@ -29,7 +32,10 @@ class Greeter {
 ///     response_time:<milliseconds it ran>|ms
 ///
 /// `statsd` outlives the returned handler. `now` is the monotonic clock.
-HttpServer::Handler measured(HttpServer::Handler handler, StatsdClient& statsd, Clock now);
+Handler measured(Handler handler, StatsdClient& statsd, Clock now);
+
+/// Opens the address that `--listen` names: "127.0.0.1:3000".
+Result<StreamSocket> listen_on(std::string_view address);
 
 struct DemoOptions {
   std::string listen = "127.0.0.1:3000";

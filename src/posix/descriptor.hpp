@@ -10,6 +10,7 @@ namespace tally {
 /// Closes its descriptor at the end. Movable. Negative: none.
 class Descriptor {
  public:
+  Descriptor() = default;
   explicit Descriptor(int fd) : fd_(fd) {}
   Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   Descriptor& operator=(Descriptor&& other) noexcept {
@@ -21,10 +22,12 @@ class Descriptor {
   }
 
   int get() const { return fd_; }
+  /// For who closes it from now on.
+  int release() { return std::exchange(fd_, -1); }
   explicit operator bool() const { return fd_ >= 0; }
 
  private:
-  int fd_;
+  int fd_ = -1;
 };
 
 }  // namespace tally

@@ -264,7 +264,8 @@ class Tallyd(Receiver):
 
     def __init__(self, bench, cores, sets):
         command = [bench.program("src/tallyd"), "run", "--config", "/dev/null"]
-        for value in (f"influxdb.url={bench.influx.url}", "admin.listen=127.0.0.1:0", *sets):
+        for value in (f"influxdb.url={bench.influx.url}", "http.listen=127.0.0.1:0",
+                      "admin.listen=127.0.0.1:0", *sets):
             command += ["--set", value]
         super().__init__(command, cores, rb"udp 127\.0\.0\.1:(\d+): listening")
 

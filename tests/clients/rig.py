@@ -41,7 +41,8 @@ class Tallyd:
     def __init__(self, program, listen=(), settings=()):
         self.directory = Path(tempfile.mkdtemp(prefix="tallyd-clients-"))
         self.interval, self.interval_s = endless_interval()
-        keys = {"influxdb.url": "", "flush.interval": self.interval, "tags.host": "", "admin.listen": "",
+        keys = {"influxdb.url": "", "flush.interval": self.interval, "tags.host": "",
+                "http.listen": "", "admin.listen": "",
                 "listen.udp": '["127.0.0.1:0"]'}
         keys.update({f"listen.{kind}": f'["{self._wanted(kind)}"]' for kind in listen})
         keys.update(settings)

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "demo/load.hpp"
+#include "http/server.hpp"
 #include "process.hpp"
 
 using namespace std::chrono_literals;
@@ -94,6 +95,21 @@ std::string get(std::string_view method, std::string_view path) {
          " HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n";
 }
 
+/// A server of the test's own.
+struct TestServer {
+  http::Server server;
+  Address address;
+
+  TestServer(uv::Loop& loop, Handler handler)
+      : server(loop, {.limits = {.body_bytes_max = 1 << 20}, .headers = {}},
+               http::answering(std::move(handler))) {
+    std::vector<StreamSocket> listeners;
+    listeners.push_back(listen_on("127.0.0.1:0").value());
+    address = local_address(listeners.front().fd());
+    REQUIRE_FALSE(server.serve(std::move(listeners)));
+  }
+};
+
 /// The service and its daemon, wired as tallyd-demo wires them, with a clock of the test's own.
 struct Service : TestLoop {
   Ear ear;
@@ -101,16 +117,14 @@ struct Service : TestLoop {
   Greeter greeter;
   Instant now{};
   std::chrono::microseconds work{0};  // that a request takes, by `now`
-  HttpServer server{measured(
-      [this](const Request& request) {
-        now += work;
-        return greeter.answer(request);
-      },
-      statsd, [this] { return now; })};
+  TestServer server{loop, measured(
+                              [this](const http::Request& request) {
+                                now += work;
+                                return greeter.answer(request);
+                              },
+                              statsd, [this] { return now; })};
 
-  Service() { REQUIRE_FALSE(server.listen(loop, loopback())); }
-
-  std::string ask(std::string_view text) { return exchange(loop, server.address(), text); }
+  std::string ask(std::string_view text) { return exchange(loop, server.address, text); }
 };
 
 }  // namespace
@@ -183,8 +197,9 @@ TEST_CASE("demo: a greeting takes real time, and not always the same") {
   Ear ear;
   StatsdClient statsd = StatsdClient::open(ear.address()).value();
   Greeter greeter;
-  const auto handler = measured([&](const Request& request) { return greeter.answer(request); },
-                                statsd, std::chrono::steady_clock::now);
+  const auto handler =
+      measured([&](const http::Request& request) { return greeter.answer(request); }, statsd,
+               std::chrono::steady_clock::now);
   for (int i = 0; i < 20; ++i) CHECK(handler({.method = "GET", .path = "/"}).status == 200);
   const std::vector<std::string> datagrams = ear.heard();
   REQUIRE(datagrams.size() == 20);
@@ -212,24 +227,22 @@ TEST_CASE("statsd client: nobody listening costs nothing, and who comes later he
   CHECK(ear->heard() == std::vector<std::string>{"c:1|c"});
 }
 
-TEST_CASE("http server: a port in use is an error with the port and the cure") {
-  Service service;
-  HttpServer second([](const Request&) { return Response{}; });
-  const Status failure = second.listen(service.loop, service.server.address());
-  REQUIRE(failure);
-  CHECK(failure->message.find(to_string(service.server.address())) != std::string::npos);
-  CHECK(failure->message.find("--listen") != std::string::npos);
+TEST_CASE("listen_on: a port in use is an error with the port and the cure") {
+  const Service service;
+  const auto second = listen_on(to_string(service.server.address));
+  REQUIRE_FALSE(second);
+  CHECK(second.error().message.find(to_string(service.server.address)) != std::string::npos);
+  CHECK(second.error().message.find("--listen") != std::string::npos);
 }
 
 TEST_CASE("load: visits the server at its rate and counts what it got") {
   TestLoop test;
   int requests = 0;
-  HttpServer server([&](const Request& request) {
+  const TestServer server(test.loop, [&](const http::Request& request) {
     ++requests;
     return Greeter().answer(request);
   });
-  REQUIRE_FALSE(server.listen(test.loop, loopback()));
-  Load load(test.loop, server.address(), 200);
+  Load load(test.loop, server.address, 200);
   const std::uint64_t begin_ms = uv_now(test.loop.raw());
   uv::Timer watch(test.loop, [&] {
     if (load.answered() >= 40) test.loop.stop();
@@ -244,15 +257,10 @@ TEST_CASE("load: visits the server at its rate and counts what it got") {
 
 TEST_CASE("load: a server that refuses or answers badly is counted as failed") {
   TestLoop test;
-  HttpServer server([](const Request&) { return Response{.status = 404}; });
-  REQUIRE_FALSE(server.listen(test.loop, loopback()));
-  Address nobody;
-  {
-    HttpServer gone([](const Request&) { return Response{}; });
-    REQUIRE_FALSE(gone.listen(test.loop, loopback()));
-    nobody = gone.address();
-  }
-  Load not_found(test.loop, server.address(), 1000);
+  const TestServer server(test.loop,
+                          [](const http::Request&) { return http::Response{.status = 404}; });
+  const Address nobody = local_address(listen_on("127.0.0.1:0").value().fd());
+  Load not_found(test.loop, server.address, 1000);
   Load refused(test.loop, nobody, 1000);
   uv::Timer watch(test.loop, [&] {
     if (not_found.failed() >= 5 && refused.failed() >= 5) test.loop.stop();
@@ -303,8 +311,7 @@ TEST_CASE("tallyd-demo: says where it listens, and ends with 0 on SIGTERM and SI
 
 TEST_CASE("tallyd-demo: what cannot work ends at once with one line and a status") {
   TestLoop test;
-  HttpServer other([](const Request&) { return Response{}; });
-  REQUIRE_FALSE(other.listen(test.loop, loopback()));
+  const TestServer other(test.loop, [](const http::Request&) { return http::Response{}; });
   struct Row {
     const char* name;
     std::vector<std::string> arguments;
@@ -312,13 +319,10 @@ TEST_CASE("tallyd-demo: what cannot work ends at once with one line and a status
     const char* says;
   };
   const Row rows[] = {
-      {"a port in use",
-       {"--listen", to_string(other.address())},
-       1,
-       "another program has that port"},
+      {"a port in use", {"--listen", to_string(other.address)}, 1, "has the port: find it with"},
       {"no address", {"--listen", "here"}, 1, "\"here\" is no address"},
       {"no statsd address", {"--statsd", "there"}, 1, "--statsd: \"there\""},
-      {"a foreign address", {"--listen", "192.0.2.1:0"}, 1, "check --listen"},
+      {"a foreign address", {"--listen", "192.0.2.1:0"}, 1, "or set --listen"},
       {"an unknown option", {"--lisen", "x"}, 2, "see --help"},
       {"a rate that is no number", {"--load", "many"}, 2, "see --help"},
       {"a rate out of range", {"--load", "10001"}, 2, "at most 10000"},

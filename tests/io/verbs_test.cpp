@@ -10,6 +10,7 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <fstream>
 #include <functional>
 #include <sstream>
 #include <string>
@@ -47,6 +48,7 @@ Config listening_on(const ListenAddress& address) {
   Config config;
   config.listen.udp = {address};
   config.listen.receive_buffer = 64 << 10;
+  config.http.listen.reset();
   config.admin.listen.reset();
   config.influxdb.front().url = "";
   return config;
@@ -353,6 +355,20 @@ TEST_CASE("check: the admin port is tried too, and may be tallyd's own already")
                               ": in use; well if tallyd runs already, else see who has it: ss "
                               "-ltnp 'sport = :" +
                               std::to_string(taken.address().port) + "'");
+}
+
+TEST_CASE("check: so is the port of the page, with the file of its token") {
+  const TemporaryDirectory directory;
+  Config config = listening_on({"127.0.0.1", 0});
+  config.http.listen = ListenAddress{"127.0.0.1", 0};
+  CHECK(find_problems({config, {}})[1].line() == "http 127.0.0.1:0: can be bound");
+  config.http.token_file = directory.path() + "/token";
+  const Finding missing = find_problems({config, {}})[2];
+  CHECK(missing.level == Level::mend);
+  CHECK(missing.line() == "http.token_file: cannot read \"" + config.http.token_file +
+                              "\": No such file or directory; see http.token_file");
+  std::ofstream(config.http.token_file) << "s3cret\n";
+  CHECK(find_problems({config, {}})[2].line() == "http.token_file: can be read");
 }
 
 TEST_CASE("check: a socket that cannot be made is to be mended, with its cure") {

@@ -22,7 +22,7 @@ Ended check(const Influxd& influxd, std::vector<std::string> sets,
             std::vector<std::string> arguments = {}) {
   arguments.insert(arguments.begin(), "check");
   sets.insert(sets.begin(), {"listen.udp=[\"127.0.0.1:0\"]", "listen.receive_buffer=64KiB",
-                             "admin.listen=", "influxdb.url=" + influxd.url()});
+                             "http.listen=", "admin.listen=", "influxdb.url=" + influxd.url()});
   for (const std::string& set : sets) arguments.insert(arguments.end(), {"--set", set});
   Process process(Command{TALLYD, arguments, {}, ""});
   const auto status = process.wait(patience);

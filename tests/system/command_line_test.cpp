@@ -75,8 +75,9 @@ TEST_CASE(
     "first") {
   Tallyd first({.influxdb_url = "", .interval = "200ms"});
   const std::string address = "127.0.0.1:" + std::to_string(first.port());
-  const Ended second = run({"--config", "/dev/null", "--set", "listen.udp=[\"" + address + "\"]",
-                            "--set", "admin.listen=", "--set", "influxdb.url="});
+  const Ended second =
+      run({"--config", "/dev/null", "--set", "listen.udp=[\"" + address + "\"]", "--set",
+           "http.listen=", "--set", "admin.listen=", "--set", "influxdb.url="});
   CHECK(second.status == 1);
   CHECK_MESSAGE(contains(second.log, address), second.log);
   CHECK_FALSE(contains(second.log, "ready: "));
@@ -97,7 +98,7 @@ TEST_CASE("tallyd: without file descriptors it ends with status 1 and a line, an
         {.path = "/bin/sh",
          .arguments = {"-c", "ulimit -n " + std::to_string(limit) + " && exec " + TALLYD +
                                  " --config /dev/null --set 'listen.udp=[\"127.0.0.1:0\"]'"
-                                 " --set admin.listen= --set influxdb.url="}});
+                                 " --set http.listen= --set admin.listen= --set influxdb.url="}});
     const bool is_up = process.wait_for_log("ready: ", patience);
     if (is_up) process.signal(15);
     CHECK_MESSAGE(process.wait(patience) == (is_up ? 0 : 1), process.log());
@@ -107,9 +108,9 @@ TEST_CASE("tallyd: without file descriptors it ends with status 1 and a line, an
 TEST_CASE("tallyd: several workers do not let a second daemon share the port") {
   Tallyd first({.influxdb_url = "", .interval = "200ms", .sets = {"listen.workers=2"}});
   const std::string address = "127.0.0.1:" + std::to_string(first.port());
-  const Ended second =
-      run({"--config", "/dev/null", "--set", "listen.udp=[\"" + address + "\"]", "--set",
-           "listen.workers=2", "--set", "admin.listen=", "--set", "influxdb.url="});
+  const Ended second = run({"--config", "/dev/null", "--set", "listen.udp=[\"" + address + "\"]",
+                            "--set", "listen.workers=2", "--set", "http.listen=", "--set",
+                            "admin.listen=", "--set", "influxdb.url="});
   CHECK(second.status == 1);
   CHECK_MESSAGE(contains(second.log, address), second.log);
   first.stop();

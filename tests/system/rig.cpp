@@ -71,6 +71,7 @@ Command tallyd_command(const TallydOptions& options, const TemporaryDirectory& d
                                          "[listen]\nudp = " +
                                          toml_strings({"127.0.0.1:0", "[::1]:0"}) +
                                          "\n"
+                                         "[http]\nlisten = \"\"\n"
                                          "[admin]\nlisten = \"\"\n"
                                          "[tags]\nhost = \"testhost\"\n" +
                                          destinations(options));

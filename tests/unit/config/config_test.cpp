@@ -164,6 +164,13 @@ sync = "never"
 max_bytes = "16MiB"
 max_age = "1m"
 min_free = 0
+[http]
+listen = "*:18127"
+token_file = "/etc/token"
+hosts = ["tally.example", "web-1"]
+history = 0
+application_metrics = true
+quit = true
 [admin]
 listen = "*:18126"
 allow = ["10.0.0.0/8"]
@@ -203,6 +210,12 @@ level = "debug"
                         .proxy = "http://proxy:3128"}};
   expected.spool = {
       "/var/spool/t", Config::Spool::When::always, Config::Spool::Sync::never, 16 << 20, 1min, 0};
+  expected.http = {.listen = ListenAddress{"*", 18127},
+                   .token_file = "/etc/token",
+                   .hosts = {"tally.example", "web-1"},
+                   .history = 0,
+                   .application_metrics = true,
+                   .quit = true};
   expected.admin = {ListenAddress{"*", 18126}, {parse_network("10.0.0.0/8").value()}};
   expected.log.level = "debug";
   CHECK(config.value() == expected);
@@ -246,6 +259,8 @@ TEST_CASE("config: the forms that are also taken") {
             .influxdb[0]
             .url.empty());
   CHECK_FALSE(parse_config("admin.listen = \"\"").value().admin.listen);
+  CHECK_FALSE(parse_config("http.listen = \"\"").value().http.listen);
+  CHECK(parse_config("http.hosts = \"a.b\"").value().http.hosts == std::vector<std::string>{"a.b"});
   CHECK(parse_config("[flush]\r\ninterval = '1s' # one\r\n").value().flush.interval == 1s);
 }
 
@@ -263,7 +278,8 @@ TEST_CASE("config: an unknown key is an error that names the nearest known one")
        R"(tallyd.toml:2:3: unknown key "log.colour_of_the_text")"},
       {"not yet a key", "[listen]\nudps = []",
        R"(tallyd.toml:2:1: unknown key "listen.udps"; did you mean "listen.udp"?)"},
-      {"not yet a section", "[http]\ndirectory = \"\"", R"(tallyd.toml:1:2: unknown key "http")"},
+      {"not yet a section", "[journal]\ndirectory = \"\"",
+       R"(tallyd.toml:1:2: unknown key "journal")"},
       {"empty key", "\"\" = 1", R"(tallyd.toml:1:1: unknown key "")"},
       {"foreign bytes", "\"a\\u001b[2J\" = 1", R"(tallyd.toml:1:1: unknown key "a\x1B[2J")"},
       {"dotted in quotes", "\"flush.interval\" = \"1s\"",
@@ -368,6 +384,15 @@ TEST_CASE("config: a value out of range is an error that says what is allowed") 
       {"no address", "admin.listen = \"8126\"",
        "tallyd.toml:1:7: admin.listen is wrong: \"8126\" is no address to listen on: write "
        "host:port, such as \"127.0.0.1:8125\" or \"[::1]:8125\""},
+      {"name with a port", "http.hosts = [\"a:1\"]",
+       "tallyd.toml:1:15: http.hosts must be names such as \"tally.example\", without a port, not "
+       "\"a:1\""},
+      {"empty name", "http.hosts = \"\"",
+       "tallyd.toml:1:14: http.hosts must be names such as \"tally.example\", without a port, not "
+       "\"\""},
+      {"history over a GiB", "http.history = \"2GiB\"",
+       "tallyd.toml:1:6: http.history must be a size from 0 to 1GiB, such as \"32MiB\", not "
+       "\"2GiB\""},
       {"path without a slash", "listen.unixgram = [\"sock\"]",
        "tallyd.toml:1:20: listen.unixgram must be a path with a '/', or \"@name\", not \"sock\""},
       {"path of 108 bytes", "listen.unix = [\"/" + std::string(107, 'x') + "\"]",
@@ -512,6 +537,10 @@ TEST_CASE("config: keys that do not fit each other are an error") {
        "better the file"},
       {"password without user", "[influxdb]\npassword_file = \"/f\"",
        "tallyd.toml:2:1: there is a password but no influxdb.username to go with it"},
+      {"page for all", "[http]\nlisten = \"*:8127\"",
+       "tallyd.toml:2:1: http.listen (*:8127) can be reached by other hosts, and who reaches it "
+       "sees every metric: name in http.token_file a file with a token, or listen on loopback, "
+       "\"127.0.0.1:8127\""},
       {"admin port for all", "[admin]\nlisten = \":8126\"",
        "tallyd.toml:2:1: admin.listen (*:8126) can be reached by other hosts, and who reaches it "
        "can delete what was counted: name in admin.allow the networks that may, or listen on "
@@ -520,12 +549,16 @@ TEST_CASE("config: keys that do not fit each other are an error") {
   for (const char* loopback : {"localhost:1", "127.1.2.3:1", "[::1]:1", ""}) {
     CAPTURE(loopback);
     CHECK(error_of("admin.listen = \"" + std::string(loopback) + "\"") == "(no error)");
+    CHECK(error_of("http.listen = \"" + std::string(loopback) + "\"") == "(no error)");
   }
   for (const char* open : {"10.0.0.1:1", "0.0.0.0:1", "[::]:1", "[::ffff:127.0.0.1]:1"}) {
     CAPTURE(open);
     const std::string listen = "admin.listen = \"" + std::string(open) + "\"\n";
     CHECK(error_of(listen) != "(no error)");
     CHECK(error_of(listen + "admin.allow = \"10.0.0.0/8\"") == "(no error)");
+    const std::string page = "http.listen = \"" + std::string(open) + "\"\n";
+    CHECK(error_of(page) != "(no error)");
+    CHECK(error_of(page + "http.token_file = \"/t\"") == "(no error)");
   }
   ConfigSources sources;
   sources.sets = {"influxdb.database="};
@@ -831,6 +864,14 @@ max_bytes = "1GiB"  # default
 max_age = "1d"  # default
 min_free = "512MiB"  # default
 
+[http]
+listen = "127.0.0.1:8127"  # default
+token_file = ""  # default
+hosts = []  # default
+history = "32MiB"  # default
+application_metrics = false  # default
+quit = false  # default
+
 [admin]
 listen = "127.0.0.1:8126"  # default
 allow = []  # default
@@ -875,6 +916,10 @@ TEST_CASE("config: the effective config reads back to itself, without the passwo
                   "spool.max_bytes=1000GB",
                   "spool.max_age=90m",
                   "spool.min_free=0",
+                  "http.listen=[::]:2",
+                  "http.token_file=/etc/token",
+                  "http.hosts=[\"a.b\"]",
+                  "http.history=0",
                   "admin.listen=[::]:1",
                   "admin.allow=[\"fd00::/8\", \"127.0.0.1\"]"};
   LoadedConfig loaded = load(sources);
@@ -1152,4 +1197,33 @@ TEST_CASE("config: the spool has its bounds") {
       {"control byte in the directory", "spool.directory = \"/a\\n\"",
        "tallyd.toml:1:7: spool.directory must hold no control bytes"},
   });
+}
+
+TEST_CASE("config: every key has its value, of each destination and tag, and no secret's") {
+  const Config config = parse_config(R"(
+[tags]
+region = "e\"u"
+[[influxdb]]
+url = "http://one:1"
+password = "hush"
+username = "ann"
+[[influxdb]]
+url = "http://two:2"
+)")
+                            .value();
+  std::map<std::string, std::string> values;
+  for (const auto& [key, value] : config_values(config)) CHECK(values.emplace(key, value).second);
+  CHECK(values.at("flush.interval") == R"("10s")");
+  CHECK(values.at("flush.percentiles") == "[50, 75, 95, 99, 99.9]");
+  CHECK(values.at("dialects.etsy") == "true");
+  CHECK(values.at("tags.host") == R"("auto")");
+  CHECK(values.at("tags.region") == R"("e\"u")");
+  CHECK(values.at("influxdb.url") == R"("http://one:1")");
+  CHECK(values.at("influxdb[1].url") == R"("http://two:2")");
+  CHECK(values.at("influxdb.password") == R"("********")");
+  CHECK(values.at("influxdb[1].password") == R"("")");
+  for (const KeyInfo& info : config_keys()) {
+    CAPTURE(info.key);
+    CHECK(values.contains(std::string(info.key) + (info.key == "tags" ? ".host" : "")));
+  }
 }
