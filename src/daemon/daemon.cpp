@@ -9,9 +9,7 @@
 #include <utility>
 
 #include "daemon/log.hpp"
-#include "daemon/seed.hpp"
 #include "daemon/sources.hpp"
-#include "posix/resident.hpp"
 #include "posix/start_pages.hpp"
 #include "tally/text.hpp"
 
@@ -43,8 +41,7 @@ Daemon::Daemon(const LoadedConfig& loaded, spdlog::logger& logger)
       windows_(loop_, config_, ledger_, logger, windows_owner()),
       flush_(loop_, config_, naming_of(config_, windows_.static_tags()), outputs_, ledger_,
              flush_owner()),
-      history_(history_settings()),
-      view_(loop_, view_parts()) {}
+      watching_(loop_, watching_parts()) {}
 
 Daemon::~Daemon() = default;
 
@@ -52,42 +49,39 @@ Windows::Owner Daemon::windows_owner() {
   return {.on_ready = [this] { begin_flush(); },
           .on_letter =
               [this](std::size_t worker, std::optional<Worker::Letter> letter) {
-                view_.on_letter(worker, std::move(letter));
+                watching_.on_letter(worker, std::move(letter));
               }};
-}
-
-History::Settings Daemon::history_settings() const {
-  return {.naming = flush_.naming(),
-          .percents = config_.flush.percentiles,
-          .gauge_ttl = config_.gauges.ttl,
-          .hash_seed = random_seed()};
 }
 
 Flush::Owner Daemon::flush_owner() {
   return {.on_begin =
               [this](const ClosedWindow& window) {
-                flushing_ = &window;
                 ledger_.add(window.gathered.counts);
                 refused_.merge(window.gathered.refused);
-                history_.begin(window.span, window.gathered.senders.all());
+                watching_.begin(window);
               },
-          .complete = [this](Snapshot& snapshot) { add_own_points(snapshot); },
-          .on_slice = [this](const Snapshot& slice) { history_.note(slice); },
+          .complete =
+              [this](Snapshot& snapshot) {
+                ledger_.deliveries = outputs_.counts();
+                watching_.add_own_points(snapshot);
+              },
+          .on_slice = [this](const Snapshot& slice) { watching_.note(slice); },
           .on_end = [this](ClosedWindow window,
                            std::chrono::nanoseconds took) { on_flushed(std::move(window), took); }};
 }
 
-LiveView::Parts Daemon::view_parts() {
-  return {.config = loaded_,
+Watching::Parts Daemon::watching_parts() {
+  return {.loaded = loaded_,
+          .log = log_,
           .windows = windows_,
           .flush = flush_,
           .outputs = outputs_,
-          .history = history_,
           .ledger = ledger_,
           .refused = refused_,
           .stop = [this](std::string_view who) {
+            if (is_stopping_) return;
             log_.info("{}: stopping; the open window is written first", who);
-            if (!is_stopping_) stop();
+            stop();
           }};
 }
 
@@ -99,6 +93,7 @@ Status Daemon::start() {
     granted = buffer == 0 ? granted : std::min(granted, buffer);
   loss_log_.emplace(granted);
   if (Status error = outputs_.open(config_)) return error;
+  if (Status error = watching_.open()) return error;
   windows_.start();
   // The receive threads have started: where they and this one share a core, they go first.
   setpriority(PRIO_PROCESS, 0, niceness);
@@ -134,41 +129,11 @@ void Daemon::begin_flush() {
   if (std::optional<ClosedWindow> window = windows_.take()) flush_.begin(*std::move(window));
 }
 
-void Daemon::add_own_points(Snapshot& snapshot) {
-  ledger_.deliveries = outputs_.counts();
-  SelfState state = self_state(*flushing_);
-  add_self_metrics(reported_, state, self_naming(), snapshot);
-  reported_ = std::move(state);
-}
-
-SelfState Daemon::self_state(const ClosedWindow& window) const {
-  return {.ledger = ledger_,
-          .watched = {.tap_skipped = view_.tap_skipped()},
-          .gauges = {.series = window.gathered.table.size(),
-                     .receive_buffer_fill = window.buffer_fill,
-                     .outbox_bytes = outputs_.memory_bytes(),
-                     .spool_bytes = outputs_.disk_bytes(),
-                     .gauges_held = flush_.carry().gauges(),
-                     .connections = window.connections,
-                     .history_series = history_.series(),
-                     .history_bytes = history_.bytes(),
-                     .history_left_out = history_.left_out(),
-                     .flush_seconds = std::chrono::duration<double>(flush_took_).count(),
-                     .memory_resident = resident_bytes()}};
-}
-
-SelfNaming Daemon::self_naming() const {
-  return {windows_.listeners(), outputs_.names(), windows_.static_tags()};
-}
-
 void Daemon::on_flushed(ClosedWindow window, std::chrono::nanoseconds took) {
-  flushing_ = nullptr;
-  flush_took_ = took;
-  history_.end();
   log_.debug("window {}: {} series", window.number, window.gathered.table.size());
-  windows_.give_back(std::move(window.gathered.table));
-  view_.on_flushed(window.span.start + window.span.interval);
   log_losses(window.is_last);
+  watching_.end(window, took);
+  windows_.give_back(std::move(window.gathered.table));
   if (window.is_last) return outputs_.drain(drain_within, [this] { finish(); });
   begin_flush();
 }
@@ -218,7 +183,7 @@ void Daemon::on_signal(const char* name) {
 void Daemon::stop() {
   is_stopping_ = true;
   service_manager_.stopping();
-  view_.on_stopping();
+  watching_.on_stopping();
   flush_.hurry();
   windows_.stop();
 }

@@ -2,6 +2,8 @@
 // Main introduces the parts to each other: windows, flush, outputs, those who look, signals.
 //
 //     Windows --a closed window--> Flush --payloads--> Outputs
+//        ^                           |                    ^
+//        +---------- Watching: page, admin port ----------+
 //
 // A stop is one last window through the same path.
 
@@ -15,17 +17,15 @@
 #include <vector>
 
 #include "daemon/flush.hpp"
-#include "daemon/live_view.hpp"
 #include "daemon/loss_log.hpp"
 #include "daemon/outputs.hpp"
 #include "daemon/service_manager.hpp"
+#include "daemon/watching.hpp"
 #include "daemon/windows.hpp"
 #include "tally/config.hpp"
 #include "tally/ledger.hpp"
 #include "tally/result.hpp"
 #include "uv/handles.hpp"
-#include "watch/history.hpp"
-#include "watch/self_metrics.hpp"
 
 namespace tally {
 
@@ -45,13 +45,9 @@ class Daemon {
  private:
   Windows::Owner windows_owner();
   Flush::Owner flush_owner();
-  History::Settings history_settings() const;
-  LiveView::Parts view_parts();
+  Watching::Parts watching_parts();
   void watch_signals();
   void begin_flush();
-  void add_own_points(Snapshot& snapshot);
-  SelfState self_state(const ClosedWindow& window) const;
-  SelfNaming self_naming() const;
   void on_flushed(ClosedWindow window, std::chrono::nanoseconds took);
   void log_losses(bool is_last);
   std::optional<std::string> newest_refused() const;
@@ -65,7 +61,6 @@ class Daemon {
   spdlog::logger& log_;
   uv::Loop loop_;
   Ledger ledger_;
-  SelfState reported_;  // as the self-metrics last wrote it
   RefusedRing refused_;
   std::optional<LossLog> loss_log_;
   ServiceManager service_manager_;
@@ -74,10 +69,7 @@ class Daemon {
   Outputs outputs_;
   Windows windows_;
   Flush flush_;
-  History history_;
-  LiveView view_;
-  const ClosedWindow* flushing_ = nullptr;
-  std::chrono::nanoseconds flush_took_{};  // the last one
+  Watching watching_;
   bool is_stopping_ = false;
   int exit_status_ = 0;
 };

@@ -70,16 +70,6 @@ std::vector<std::pair<std::string, std::string>> own_variables(const char* const
   return found;
 }
 
-std::string host_name() {
-  std::array<char, 256> name{};
-  if (gethostname(name.data(), name.size() - 1) != 0) return "unknown";
-  std::string host = name.data();
-  for (char& c : host)
-    if (static_cast<unsigned char>(c) < 0x21 || static_cast<unsigned char>(c) > 0x7e || c == '\\')
-      c = '_';
-  return host;
-}
-
 bool is_readable_by_all(const std::string& path) {
   struct stat about {};
   return stat(path.c_str(), &about) == 0 && (about.st_mode & S_IROTH) != 0;
@@ -139,6 +129,16 @@ std::string spool_root(const Config& config) {
   if (state == nullptr || *state == '\0') return "";
   const std::string_view all = state;  // systemd puts ':' between several
   return std::string(all.substr(0, all.find(':'))) + "/spool";
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  if (gethostname(name.data(), name.size() - 1) != 0) return "unknown";
+  std::string host = name.data();
+  for (char& c : host)
+    if (static_cast<unsigned char>(c) < 0x21 || static_cast<unsigned char>(c) > 0x7e || c == '\\')
+      c = '_';
+  return host;
 }
 
 std::vector<StaticTag> effective_tags(const Config& config) {

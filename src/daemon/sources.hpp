@@ -33,6 +33,9 @@ std::optional<std::string> exposed_password(const LoadedConfig& loaded);
 /// if there is neither, so that nothing is kept on disk.
 std::string spool_root(const Config& config);
 
+/// What this host calls itself, fit for a tag: bytes that no tag can hold are '_'.
+std::string host_name();
+
 /// The static tags as they are written: "auto" of the tag host is this host's name (bytes that no
 /// tag can hold become '_'), and a tag without a value is left out.
 std::vector<StaticTag> effective_tags(const Config& config);
