@@ -35,6 +35,8 @@ layers=(
   "src/deliver/.*                   $shell|\"deliver/.*\""
   "src/watch/.*server\..*           $shell|\"watch/.*\"|<microhttpd\.h>"
   "src/watch/.*                     $shell|\"watch/.*\""
+  "src/cli/options\..*              $pure|\"cli/.*\"|<cxxopts\.hpp>"
+  "src/cli/.*                       $pure|\"cli/.*\""
   "src/demo/http_server\..*         $shell|\"demo/.*\"|<microhttpd\.h>"
   "src/demo/main\.cpp               $shell|\"demo/.*\"|<cxxopts\.hpp>"
   "src/demo/.*                      $shell|\"demo/.*\"|<spawn\.h>"
@@ -42,7 +44,7 @@ layers=(
 )
 
 # The pure core: nothing of the world. "::now(" is any clock of std::chrono.
-pure_files="^(include/tally|src/(base|parse|aggregate|flush|encode|config)/|src/deliver/$deliver_core\\.)"
+pure_files="^(include/tally|src/(base|parse|aggregate|flush|encode|config|cli)/|src/deliver/$deliver_core\\.)"
 world_headers='<(atomic|condition_variable|filesystem|fstream|future|iostream|mutex|semaphore|shared_mutex|thread)>'
 world_calls='::now\(|uv_hrtime|uv_now|std::time\(|[^_a-z:]time\((NULL|nullptr|0|&)|clock_gettime|gettimeofday|random_device'
 world_calls+='|spdlog|std::(cout|cerr|clog)|[^a-z_]f?printf\(|getenv'
@@ -148,6 +150,9 @@ src/receive/worker.cpp~#include <uv.h>~bad
 src/receive/worker.cpp~#include "deliver/http.hpp"~bad
 src/uv/handles.cpp~#include <uv.h>~good
 src/uv/handles.cpp~#include "tally/time.hpp"~bad
+src/cli/options.cpp~#include <cxxopts.hpp>~good
+src/cli/verbs.cpp~#include <cxxopts.hpp>~bad
+src/cli/arguments.cpp~#include "tally/config.hpp"~good
 src/demo/http_server.hpp~#include <microhttpd.h>~good
 src/demo/demo.cpp~#include <microhttpd.h>~bad
 src/daemon/daemon.cpp~#include <uv.h>~good

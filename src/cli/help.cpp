@@ -1,0 +1,104 @@
+// The words of --help: an overview, and one for each verb. A test holds them to the table of verbs.
+
+#include "cli/verbs.hpp"
+
+namespace tally {
+namespace {
+
+constexpr std::string_view overview =
+    R"(tallyd - a StatsD daemon: takes counters and timings by UDP, TCP and Unix sockets and writes
+statistics to InfluxDB.
+
+Usage:
+  tallyd [run]             receive, aggregate, write; until SIGTERM or Ctrl-C
+
+  tallyd config            show the effective configuration, and where each value came from
+  tallyd check             try what the configuration names: sockets, receive buffer, spool, database
+  tallyd explain 'LINE'    show what becomes of a line, and what would be written
+  tallyd spool             show what waits on disk for the database
+
+Flags, of every verb (tallyd VERB --help tells the others):
+  -c, --config FILE        read FILE; else /etc/tallyd/tallyd.toml if it exists, else the defaults
+  --set KEY=VALUE          set one key of the configuration; can be given again
+  --log-level LEVEL        trace, debug, info, warning, error or off; as --set log.level=LEVEL
+  --version, -h, --help
+
+Every key can also be set by the environment: TALLYD_FLUSH_INTERVAL=1s is flush.interval = "1s".
+Order: defaults, file, environment, --set; the later one wins.
+
+Examples:
+  # Start with nothing but a terminal: each window is printed.
+  tallyd --set influxdb.url=
+  # Count a hit, from another terminal.
+  echo "hits:1|c" | nc -u -q0 127.0.0.1 8125
+  # See how a line is read, and what would be written.
+  tallyd explain 'response_time:12.5|ms|@0.1|#env:prod'
+
+Exit status: 0 all well, 1 something failed, 2 the command line or the configuration is wrong.
+)";
+
+constexpr std::string_view config =
+    R"(tallyd config - shows the effective configuration, each value with where it came from. Secrets are stars.
+
+Examples:
+  tallyd config
+  TALLYD_FLUSH_INTERVAL=1s tallyd config -c my.toml --set log.level=debug
+)";
+
+constexpr std::string_view check =
+    R"(tallyd check - tries what the configuration names: sockets, receive buffer, spool, and of InfluxDB
+version, rights, database and field types. Nothing is written. Each finding is a line with its cure.
+
+  --offline                read the configuration only
+  --running                is a tallyd with this configuration running? (for health checks)
+  --json                   all findings as one JSON object
+
+Exit status: 0 all well, 1 there is something to mend, 2 the configuration is wrong.
+)";
+
+constexpr std::string_view explain =
+    R"(tallyd explain 'LINE' - shows what becomes of a line, and the line protocol that would be written.
+With - it reads lines from standard input.
+
+  --json                   one JSON object a line
+
+Examples:
+  tallyd explain 'response_time:12.5|ms|@0.1|#env:prod'
+  tallyd explain 'page.views:one|c'         # a refused line, with its reason
+  tallyd explain --json - < lines
+)";
+
+constexpr std::string_view spool =
+    R"(tallyd spool - shows what waits on disk for the database.
+
+  tallyd spool [list]      each file, with what waits in it
+  tallyd spool cat         the points that wait: | curl --data-binary @- 'URL/write?db=DB'
+  tallyd spool dead        the lines that the database refused: reason, window, line
+  tallyd spool retry-dead  let them wait again (with tallyd stopped)
+
+Each takes a directory; else it is spool.directory, else $STATE_DIRECTORY/spool.
+)";
+
+std::string_view text_of(Verb verb) {
+  switch (verb) {
+    case Verb::run:
+      return overview;
+    case Verb::config:
+      return config;
+    case Verb::check:
+      return check;
+    case Verb::explain:
+      return explain;
+    case Verb::spool:
+      return spool;
+  }
+  return overview;  // not reached: the switch is complete
+}
+
+}  // namespace
+
+std::string help_text(Verb verb) {
+  return std::string(text_of(verb));
+}
+
+}  // namespace tally

@@ -1,0 +1,69 @@
+#include "cli/verbs.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace tally {
+namespace {
+
+constexpr std::string_view common_flags = "config set log-level version help";
+
+constexpr std::array<FlagRow, 8> flags = {{
+    {"config", "FILE", "c"},
+    {"set", "KEY=VALUE"},
+    {"log-level", "LEVEL"},
+    {"version"},
+    {"help", "", "h"},
+    // Of single verbs.
+    {"offline"},
+    {"running"},
+    {"json"},
+}};
+
+constexpr std::array<VerbRow, 5> verbs = {{
+    {.verb = Verb::run, .name = "run"},
+    {.verb = Verb::config, .name = "config"},
+    {.verb = Verb::check,
+     .name = "check",
+     .flags = "offline running json",
+     .one_of = "offline running"},
+    {.verb = Verb::explain,
+     .name = "explain",
+     .flags = "json",
+     .words_min = 1,
+     .words_max = 1,
+     .too_few = "explain needs a line, such as tallyd explain 'hits:1|c', or - for standard input",
+     .too_many = "; put the line in quotes, 'name:1|c'"},
+    {.verb = Verb::spool, .name = "spool", .words_max = 2},
+}};
+
+}  // namespace
+
+std::span<const VerbRow> all_verbs() {
+  return verbs;
+}
+
+const VerbRow& row_of(Verb verb) {
+  return *std::ranges::find(verbs, verb, &VerbRow::verb);
+}
+
+std::span<const FlagRow> all_flags() {
+  return flags;
+}
+
+bool takes(const VerbRow& verb, std::string_view flag) {
+  return std::ranges::count(split_names(common_flags), flag) > 0 ||
+         std::ranges::count(split_names(verb.flags), flag) > 0;
+}
+
+std::vector<std::string_view> split_names(std::string_view names) {
+  std::vector<std::string_view> split;
+  while (!names.empty()) {
+    const std::size_t end = std::min(names.find(' '), names.size());
+    split.push_back(names.substr(0, end));
+    names.remove_prefix(std::min(end + 1, names.size()));
+  }
+  return split;
+}
+
+}  // namespace tally
