@@ -16,6 +16,8 @@ pure="$std|$contracts|$own|<fmt/[a-z]+\.h>"
 shell="$pure|$posix|\"posix/[a-z_]+\.hpp\"|\"uv/[a-z_]+\.hpp\"|<spdlog/.*>"
 # The pure part of deliver/.
 deliver_core='(answer|api|base64|body|crc32c|json|known_series|outbox|partial_writes|point_reader|refused_lines|retry_after|series_json|spool_format|url|verdict|write_request|wrong_api)'
+# And of tools/.
+tools_core='(statsd_line|target)'
 layers=(
   "include/tally/.*                 $std|$contracts"
   "src/base/.*                      $pure|\"base/.*\"|<arpa/inet\.h>"  # inet_pton: text to bytes
@@ -37,6 +39,9 @@ layers=(
   "src/watch/.*                     $shell|\"watch/.*\""
   "src/cli/options\..*              $pure|\"cli/.*\"|<cxxopts\.hpp>"
   "src/cli/.*                       $pure|\"cli/.*\""
+  "src/tools/$tools_core\..*        $pure|\"(cli|config)/.*\"|\"tools/$tools_core\.hpp\""
+  "src/tools/timed_command\..*      $shell|\"tools/.*\"|<spawn\.h>"
+  "src/tools/.*                     $shell|\"(cli|config|tools)/.*\""
   "src/demo/http_server\..*         $shell|\"demo/.*\"|<microhttpd\.h>"
   "src/demo/main\.cpp               $shell|\"demo/.*\"|<cxxopts\.hpp>"
   "src/demo/.*                      $shell|\"demo/.*\"|<spawn\.h>"
@@ -44,7 +49,7 @@ layers=(
 )
 
 # The pure core: nothing of the world. "::now(" is any clock of std::chrono.
-pure_files="^(include/tally|src/(base|parse|aggregate|flush|encode|config|cli)/|src/deliver/$deliver_core\\.)"
+pure_files="^(include/tally|src/(base|parse|aggregate|flush|encode|config|cli)/|src/deliver/$deliver_core\\.|src/tools/$tools_core\\.)"
 world_headers='<(atomic|condition_variable|filesystem|fstream|future|iostream|mutex|semaphore|shared_mutex|thread)>'
 world_calls='::now\(|uv_hrtime|uv_now|std::time\(|[^_a-z:]time\((NULL|nullptr|0|&)|clock_gettime|gettimeofday|random_device'
 world_calls+='|spdlog|std::(cout|cerr|clog)|[^a-z_]f?printf\(|getenv'
@@ -153,6 +158,10 @@ src/uv/handles.cpp~#include "tally/time.hpp"~bad
 src/cli/options.cpp~#include <cxxopts.hpp>~good
 src/cli/verbs.cpp~#include <cxxopts.hpp>~bad
 src/cli/arguments.cpp~#include "tally/config.hpp"~good
+src/tools/target.cpp~#include <sys/socket.h>~bad
+src/tools/target.cpp~#include "tools/send.hpp"~bad
+src/tools/send.cpp~#include "tools/target.hpp"~good
+src/tools/send.cpp~#include "daemon/daemon.hpp"~bad
 src/demo/http_server.hpp~#include <microhttpd.h>~good
 src/demo/demo.cpp~#include <microhttpd.h>~bad
 src/daemon/daemon.cpp~#include <uv.h>~good

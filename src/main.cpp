@@ -20,6 +20,7 @@
 #include "daemon/sources.hpp"
 #include "daemon/spool_verb.hpp"
 #include "daemon/wall_clock.hpp"
+#include "tools/send.hpp"
 
 namespace tally {
 namespace {
@@ -68,6 +69,8 @@ int run_verb(const Options& options, const LoadedConfig& loaded, const std::stri
                          std::cout);
     case Verb::spool:
       return spool(arguments.words, loaded.config);
+    case Verb::send:
+      return run_send(arguments, loaded.config, std::cin, std::cerr);
   }
   return usage_error;  // not reached: the switch is complete
 }

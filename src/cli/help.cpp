@@ -16,6 +16,7 @@ Usage:
   tallyd check             try what the configuration names: sockets, receive buffer, spool, database
   tallyd explain 'LINE'    show what becomes of a line, and what would be written
   tallyd spool             show what waits on disk for the database
+  tallyd send              send a counter, a gauge, a timing, an event; time a command
 
 Flags, of every verb (tallyd VERB --help tells the others):
   -c, --config FILE        read FILE; else /etc/tallyd/tallyd.toml if it exists, else the defaults
@@ -30,7 +31,7 @@ Examples:
   # Start with nothing but a terminal: each window is printed.
   tallyd --set influxdb.url=
   # Count a hit, from another terminal.
-  echo "hits:1|c" | nc -u -q0 127.0.0.1 8125
+  tallyd send counter hits 1                # or: echo "hits:1|c" | nc -u -q0 127.0.0.1 8125
   # See how a line is read, and what would be written.
   tallyd explain 'response_time:12.5|ms|@0.1|#env:prod'
 
@@ -79,6 +80,28 @@ constexpr std::string_view spool =
 Each takes a directory; else it is spool.directory, else $STATE_DIRECTORY/spool.
 )";
 
+constexpr std::string_view send =
+    R"(tallyd send - sends to a StatsD daemon, and refuses what tallyd would refuse.
+
+  tallyd send counter|gauge|timer|set|histogram|distribution NAME VALUE
+  tallyd send event TITLE TEXT
+  tallyd send time NAME -- COMMAND...     run a command, send how long it took (a timer in ms, tagged
+                                          status=ok or failed); the exit status is the command's
+  tallyd send -                           send the lines of standard input
+
+  --to ADDRESS             udp://127.0.0.1:8125, tcp://.., unix:///run/tallyd/statsd.sock or
+                           unix://@name; else the first listener of the configuration
+  --rate R                 the sample rate: one of 1/R was sent
+  --tag KEY:VALUE          add a tag; can be given again
+
+Examples:
+  tallyd send counter page.views 3 --tag env:prod
+  tallyd send gauge queue -2                # moves it; queue 17 sets it
+  tallyd send time backup.duration -- tar czf /backup/home.tgz /home
+
+Exit status: 0 sent, 1 nobody listens or it could not be sent, 2 the line would be refused.
+)";
+
 std::string_view text_of(Verb verb) {
   switch (verb) {
     case Verb::run:
@@ -91,6 +114,8 @@ std::string_view text_of(Verb verb) {
       return explain;
     case Verb::spool:
       return spool;
+    case Verb::send:
+      return send;
   }
   return overview;  // not reached: the switch is complete
 }

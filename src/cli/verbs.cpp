@@ -2,13 +2,16 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 
 namespace tally {
 namespace {
 
+constexpr std::size_t any = std::numeric_limits<std::size_t>::max();
+
 constexpr std::string_view common_flags = "config set log-level version help";
 
-constexpr std::array<FlagRow, 8> flags = {{
+constexpr std::array<FlagRow, 11> flags = {{
     {"config", "FILE", "c"},
     {"set", "KEY=VALUE"},
     {"log-level", "LEVEL"},
@@ -18,9 +21,12 @@ constexpr std::array<FlagRow, 8> flags = {{
     {"offline"},
     {"running"},
     {"json"},
+    {"to", "ADDRESS"},
+    {"rate", "R"},
+    {"tag", "KEY:VALUE"},
 }};
 
-constexpr std::array<VerbRow, 5> verbs = {{
+constexpr std::array<VerbRow, 6> verbs = {{
     {.verb = Verb::run, .name = "run"},
     {.verb = Verb::config, .name = "config"},
     {.verb = Verb::check,
@@ -35,6 +41,12 @@ constexpr std::array<VerbRow, 5> verbs = {{
      .too_few = "explain needs a line, such as tallyd explain 'hits:1|c', or - for standard input",
      .too_many = "; put the line in quotes, 'name:1|c'"},
     {.verb = Verb::spool, .name = "spool", .words_max = 2},
+    {.verb = Verb::send,
+     .name = "send",
+     .flags = "to rate tag",
+     .words_min = 1,
+     .words_max = any,
+     .too_few = "send what? such as tallyd send counter hits 1; see tallyd send --help"},
 }};
 
 }  // namespace
