@@ -17,7 +17,7 @@ shell="$pure|$posix|\"posix/[a-z_]+\.hpp\"|\"uv/[a-z_]+\.hpp\"|<spdlog/.*>"
 # The pure part of deliver/.
 deliver_core='(answer|api|base64|body|crc32c|json|known_series|outbox|partial_writes|point_reader|refused_lines|retry_after|series_json|spool_format|url|verdict|write_request|wrong_api)'
 # And of tools/.
-tools_core='(statsd_line|target)'
+tools_core='(event_stream|json_view|statsd_line|tap_text|target)'
 layers=(
   "include/tally/.*                 $std|$contracts"
   "src/base/.*                      $pure|\"base/.*\"|<arpa/inet\.h>"  # inet_pton: text to bytes
@@ -39,9 +39,10 @@ layers=(
   "src/watch/.*                     $shell|\"watch/.*\""
   "src/cli/options\..*              $pure|\"cli/.*\"|<cxxopts\.hpp>"
   "src/cli/.*                       $pure|\"cli/.*\""
-  "src/tools/$tools_core\..*        $pure|\"(cli|config)/.*\"|\"tools/$tools_core\.hpp\""
+  "src/tools/$tools_core\..*        $pure|\"(cli|config)/.*\"|\"deliver/$deliver_core\.hpp\"|\"tools/$tools_core\.hpp\""
   "src/tools/timed_command\..*      $shell|\"tools/.*\"|<spawn\.h>"
-  "src/tools/.*                     $shell|\"(cli|config|tools)/.*\""
+  "src/tools/web\..*                $shell|\"(cli|tools)/.*\"|\"deliver/.*\"|\"daemon/sources\.hpp\""
+  "src/tools/.*                     $shell|\"(cli|config|tools)/.*\"|\"deliver/$deliver_core\.hpp\""
   "src/demo/http_server\..*         $shell|\"demo/.*\"|<microhttpd\.h>"
   "src/demo/main\.cpp               $shell|\"demo/.*\"|<cxxopts\.hpp>"
   "src/demo/.*                      $shell|\"demo/.*\"|<spawn\.h>"

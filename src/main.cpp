@@ -21,6 +21,7 @@
 #include "daemon/spool_verb.hpp"
 #include "daemon/wall_clock.hpp"
 #include "tools/send.hpp"
+#include "tools/tap.hpp"
 
 namespace tally {
 namespace {
@@ -71,6 +72,8 @@ int run_verb(const Options& options, const LoadedConfig& loaded, const std::stri
       return spool(arguments.words, loaded.config);
     case Verb::send:
       return run_send(arguments, loaded.config, std::cin, std::cerr);
+    case Verb::tap:
+      return run_tap(arguments, loaded.config, std::cout, std::cerr);
   }
   return usage_error;  // not reached: the switch is complete
 }

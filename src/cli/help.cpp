@@ -16,6 +16,7 @@ Usage:
   tallyd check             try what the configuration names: sockets, receive buffer, spool, database
   tallyd explain 'LINE'    show what becomes of a line, and what would be written
   tallyd spool             show what waits on disk for the database
+  tallyd tap 'api.*'       print lines as they arrive, and why some are refused
   tallyd send              send a counter, a gauge, a timing, an event; time a command
 
 Flags, of every verb (tallyd VERB --help tells the others):
@@ -102,6 +103,21 @@ Examples:
 Exit status: 0 sent, 1 nobody listens or it could not be sent, 2 the line would be refused.
 )";
 
+constexpr std::string_view tap =
+    R"(tallyd tap ['PATTERN'] - prints lines as they arrive at a running tallyd, whose names fit the pattern
+(* and ?) or hold it. Never slows receiving: what is too much is skipped, and it says how much.
+
+  --refused                only lines that were refused, with the reason
+  --sender TEXT            only of senders with this in their name, such as 10.0.0.5
+  --limit N                end after N lines
+  --url URL                where it answers; else http.listen of the configuration
+  --token-file FILE        with the token, if it asks for one
+
+Examples:
+  tallyd tap 'api.*' --limit 10
+  tallyd tap --refused
+)";
+
 std::string_view text_of(Verb verb) {
   switch (verb) {
     case Verb::run:
@@ -116,6 +132,8 @@ std::string_view text_of(Verb verb) {
       return spool;
     case Verb::send:
       return send;
+    case Verb::tap:
+      return tap;
   }
   return overview;  // not reached: the switch is complete
 }

@@ -11,7 +11,7 @@ constexpr std::size_t any = std::numeric_limits<std::size_t>::max();
 
 constexpr std::string_view common_flags = "config set log-level version help";
 
-constexpr std::array<FlagRow, 11> flags = {{
+constexpr std::array<FlagRow, 16> flags = {{
     {"config", "FILE", "c"},
     {"set", "KEY=VALUE"},
     {"log-level", "LEVEL"},
@@ -24,9 +24,14 @@ constexpr std::array<FlagRow, 11> flags = {{
     {"to", "ADDRESS"},
     {"rate", "R"},
     {"tag", "KEY:VALUE"},
+    {"url", "URL"},
+    {"token-file", "FILE"},
+    {"limit", "N"},
+    {"refused"},
+    {"sender", "TEXT"},
 }};
 
-constexpr std::array<VerbRow, 6> verbs = {{
+constexpr std::array<VerbRow, 7> verbs = {{
     {.verb = Verb::run, .name = "run"},
     {.verb = Verb::config, .name = "config"},
     {.verb = Verb::check,
@@ -47,6 +52,11 @@ constexpr std::array<VerbRow, 6> verbs = {{
      .words_min = 1,
      .words_max = any,
      .too_few = "send what? such as tallyd send counter hits 1; see tallyd send --help"},
+    {.verb = Verb::tap,
+     .name = "tap",
+     .flags = "url token-file refused sender limit",
+     .words_max = 1,
+     .too_many = "; put the pattern in quotes, 'api.*'"},
 }};
 
 }  // namespace

@@ -55,6 +55,12 @@ std::string in_words(Reason reason, const Config& config) {
   return {};  // not reached: the switch is complete
 }
 
+std::optional<Reason> parse_reason(std::string_view name) {
+  for (std::size_t i = 0; i < reason_count; ++i)
+    if (to_string(static_cast<Reason>(i)) == name) return static_cast<Reason>(i);
+  return std::nullopt;
+}
+
 std::string describe(const Refusal& refusal, const Config& config) {
   return fmt::format("refused, {}: {}\n{}", to_string(refusal.reason),
                      in_words(refusal.reason, config), with_caret(refusal.line, refusal.caret, 2));

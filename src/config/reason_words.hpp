@@ -1,7 +1,9 @@
 #pragma once
 // Why a line was refused, for someone who wants to mend the sender.
 
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "tally/config.hpp"
 #include "tally/sample.hpp"
@@ -10,6 +12,9 @@ namespace tally {
 
 /// One sentence, without its end. `config` says what the limits are.
 std::string in_words(Reason reason, const Config& config);
+
+/// "bad_value" and so on, as `to_string` writes it.
+std::optional<Reason> parse_reason(std::string_view name);
 
 /// The reason, and below it the line with a caret under the byte that decided:
 ///

@@ -165,8 +165,8 @@ TEST_CASE("options: the help of a verb names its flags, no others, and fits a te
       const bool is_named = help.find(entry + " ") != std::string::npos ||
                             help.find(entry + "\n") != std::string::npos ||
                             help.find(entry.substr(2) + ",") != std::string::npos;
-      CHECK(is_named == (row.verb == Verb::run ? takes(row, flag.name)
-                                               : row.flags.find(flag.name) != std::string::npos));
+      const bool is_common = takes(row_of(Verb::run), flag.name);
+      CHECK(is_named == (takes(row, flag.name) && is_common == (row.verb == Verb::run)));
     }
     std::istringstream lines(help);
     for (std::string line; std::getline(lines, line);) CHECK(line.size() <= 105);
