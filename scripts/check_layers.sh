@@ -17,7 +17,7 @@ shell="$pure|$posix|\"posix/[a-z_]+\.hpp\"|\"uv/[a-z_]+\.hpp\"|<spdlog/.*>"
 # The pure part of deliver/.
 deliver_core='(answer|api|base64|body|crc32c|json|known_series|outbox|partial_writes|point_reader|refused_lines|retry_after|series_json|spool_format|url|verdict|write_request|wrong_api)'
 # And of tools/.
-tools_core='(event_stream|json_view|statsd_line|tap_text|target)'
+tools_core='(event_stream|json_view|packet|pcap|replay_report|statsd_line|tap_text|target)'
 layers=(
   "include/tally/.*                 $std|$contracts"
   "src/base/.*                      $pure|\"base/.*\"|<arpa/inet\.h>"  # inet_pton: text to bytes

@@ -20,6 +20,8 @@
 #include "daemon/sources.hpp"
 #include "daemon/spool_verb.hpp"
 #include "daemon/wall_clock.hpp"
+#include "tools/capture.hpp"
+#include "tools/replay.hpp"
 #include "tools/send.hpp"
 #include "tools/tap.hpp"
 
@@ -74,6 +76,10 @@ int run_verb(const Options& options, const LoadedConfig& loaded, const std::stri
       return run_send(arguments, loaded.config, std::cin, std::cerr);
     case Verb::tap:
       return run_tap(arguments, loaded.config, std::cout, std::cerr);
+    case Verb::capture:
+      return run_capture(arguments, loaded.config, std::cerr);
+    case Verb::replay:
+      return run_replay(arguments, loaded.config, std::cout, std::cerr);
   }
   return usage_error;  // not reached: the switch is complete
 }

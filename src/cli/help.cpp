@@ -18,6 +18,8 @@ Usage:
   tallyd spool             show what waits on disk for the database
   tallyd tap 'api.*'       print lines as they arrive, and why some are refused
   tallyd send              send a counter, a gauge, a timing, an event; time a command
+  tallyd capture FILE      write what arrives into a pcap file
+  tallyd replay FILE       send the UDP datagrams of a pcap file
 
 Flags, of every verb (tallyd VERB --help tells the others):
   -c, --config FILE        read FILE; else /etc/tallyd/tallyd.toml if it exists, else the defaults
@@ -118,6 +120,36 @@ Examples:
   tallyd tap --refused
 )";
 
+constexpr std::string_view capture =
+    R"(tallyd capture FILE - writes what arrives at a running tallyd into a classic pcap file ("-" is standard
+output). tcpdump, Wireshark and tallyd replay read it. Ends after a minute, 64 MiB or Ctrl-C.
+
+  --seconds N              end after N seconds, at most 3,600
+  --bytes SIZE             end after so much: 64MiB
+  --url URL                where it answers; else http.listen of the configuration
+  --token-file FILE        with the token, if it asks for one
+
+Examples:
+  tallyd capture statsd.pcap --seconds 10
+  tallyd capture - | tcpdump -A -r -
+)";
+
+constexpr std::string_view replay =
+    R"(tallyd replay FILE - sends the UDP datagrams of a classic pcap file ("-" is standard input), which
+tallyd capture or tcpdump -w wrote, in their own pace.
+
+  --to ADDRESS             udp://127.0.0.1:8125, tcp://.., unix:///run/tallyd/statsd.sock or
+                           unix://@name; else the first listener of the configuration
+  --port N                 only those that went to this port; else all
+  --speed FACTOR           2 is twice as fast, 0.5 half, max without a pause: a receiver may then
+                           drop some
+  --limit N                end after N datagrams
+
+Examples:
+  tcpdump -i any -w statsd.pcap udp port 8125
+  tallyd replay statsd.pcap --speed max --to udp://127.0.0.1:9125
+)";
+
 std::string_view text_of(Verb verb) {
   switch (verb) {
     case Verb::run:
@@ -134,6 +166,10 @@ std::string_view text_of(Verb verb) {
       return send;
     case Verb::tap:
       return tap;
+    case Verb::capture:
+      return capture;
+    case Verb::replay:
+      return replay;
   }
   return overview;  // not reached: the switch is complete
 }

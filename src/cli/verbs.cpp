@@ -11,7 +11,7 @@ constexpr std::size_t any = std::numeric_limits<std::size_t>::max();
 
 constexpr std::string_view common_flags = "config set log-level version help";
 
-constexpr std::array<FlagRow, 16> flags = {{
+constexpr std::array<FlagRow, 20> flags = {{
     {"config", "FILE", "c"},
     {"set", "KEY=VALUE"},
     {"log-level", "LEVEL"},
@@ -29,9 +29,13 @@ constexpr std::array<FlagRow, 16> flags = {{
     {"limit", "N"},
     {"refused"},
     {"sender", "TEXT"},
+    {"seconds", "N"},
+    {"bytes", "SIZE"},
+    {"speed", "FACTOR"},
+    {"port", "N"},
 }};
 
-constexpr std::array<VerbRow, 7> verbs = {{
+constexpr std::array<VerbRow, 9> verbs = {{
     {.verb = Verb::run, .name = "run"},
     {.verb = Verb::config, .name = "config"},
     {.verb = Verb::check,
@@ -57,6 +61,18 @@ constexpr std::array<VerbRow, 7> verbs = {{
      .flags = "url token-file refused sender limit",
      .words_max = 1,
      .too_many = "; put the pattern in quotes, 'api.*'"},
+    {.verb = Verb::capture,
+     .name = "capture",
+     .flags = "url token-file seconds bytes",
+     .words_min = 1,
+     .words_max = 1,
+     .too_few = "capture needs a file to write, such as tallyd capture statsd.pcap"},
+    {.verb = Verb::replay,
+     .name = "replay",
+     .flags = "to speed limit port",
+     .words_min = 1,
+     .words_max = 1,
+     .too_few = "replay needs a file to read, such as tallyd replay statsd.pcap"},
 }};
 
 }  // namespace

@@ -10,7 +10,7 @@
 
 namespace tally {
 
-enum class Verb : std::uint8_t { run, config, check, explain, spool, send, tap };
+enum class Verb : std::uint8_t { run, config, check, explain, spool, send, tap, capture, replay };
 
 struct FlagRow {
   std::string_view name;

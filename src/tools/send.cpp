@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tools/complaint.hpp"
 #include "tools/statsd_line.hpp"
 #include "tools/statsd_socket.hpp"
 #include "tools/target.hpp"
@@ -18,14 +19,6 @@
 
 namespace tally {
 namespace {
-
-constexpr int failed = 1;
-constexpr int usage_error = 2;
-
-int complain(std::ostream& err, const Error& error, int status) {
-  err << "tallyd: " << error.message << '\n';
-  return status;
-}
 
 Status send_one(const Target& target, std::string_view line) {
   Result<StatsdSocket> socket = StatsdSocket::connect(target);
@@ -37,13 +30,13 @@ Status send_one(const Target& target, std::string_view line) {
 /// Sends a line that tallyd would take.
 int send_line(const Result<std::string>& line, const Target& target, const Config& config,
               std::ostream& err) {
-  if (!line) return complain(err, line.error(), usage_error);
+  if (!line) return complain(err, line.error(), exit_usage);
   if (const auto why = why_refused(line.value(), config)) {
     err << *why;
-    return usage_error;
+    return exit_usage;
   }
   const Status error = send_one(target, line.value());
-  return error ? complain(err, *error, failed) : 0;
+  return error ? complain(err, *error, exit_failed) : 0;
 }
 
 LineParts parts_of(const Arguments& arguments) {
@@ -72,13 +65,13 @@ int send_time(const Arguments& arguments, const Target& target, const Config& co
   if (arguments.words.size() < 3)
     return complain(err,
                     Error{"time what? such as tallyd send time backup -- tar czf home.tgz /home"},
-                    usage_error);
+                    exit_usage);
   // Before it runs: a command that cannot be timed should not have run.
   const Result<std::string> trial = line_of(arguments, {});
-  if (!trial) return complain(err, trial.error(), usage_error);
+  if (!trial) return complain(err, trial.error(), exit_usage);
   if (const auto why = why_refused(trial.value(), config)) {
     err << *why;
-    return usage_error;
+    return exit_usage;
   }
   const Result<Ended> ended = run_timed({arguments.words.begin() + 2, arguments.words.end()});
   if (!ended) return complain(err, ended.error(), ended.error().code);
@@ -153,7 +146,7 @@ std::optional<std::string> why_not_sent(const BoundedLines& lines, const Config&
 /// Sends all lines that tallyd would take, and names the others.
 int send_lines(const Target& target, const Config& config, std::istream& in, std::ostream& err) {
   Result<StatsdSocket> socket = StatsdSocket::connect(target);
-  if (!socket) return complain(err, socket.error(), failed);
+  if (!socket) return complain(err, socket.error(), exit_failed);
   Packer packer(socket.value());
   BoundedLines lines(in);
   bool all_sent = true;
@@ -170,8 +163,8 @@ int send_lines(const Target& target, const Config& config, std::istream& in, std
   }
   if (!error) error = packer.flush();
   if (!error) error = socket.value().find_refusal();
-  if (error) return complain(err, *error, failed);
-  return all_sent ? 0 : failed;
+  if (error) return complain(err, *error, exit_failed);
+  return all_sent ? 0 : exit_failed;
 }
 
 }  // namespace
@@ -180,13 +173,13 @@ int run_send(const Arguments& arguments, const Config& config, std::istream& in,
              std::ostream& err) {
   const std::vector<std::string>& words = arguments.words;
   const Result<Target> target = target_of(arguments, config);
-  if (!target) return complain(err, target.error(), usage_error);
+  if (!target) return complain(err, target.error(), exit_usage);
   if (words[0] == "time") return send_time(arguments, target.value(), config, err);
   if (words[0] == "-" && words.size() == 1) return send_lines(target.value(), config, in, err);
   if (words.size() != 3)
     return complain(
         err, Error{"send wants a kind, a name and a value, such as tallyd send counter hits 1"},
-        usage_error);
+        exit_usage);
   return send_line(words[0] == "event" ? event_line(words[1], words[2], arguments.values("tag"))
                                        : value_line(parts_of(arguments)),
                    target.value(), config, err);

@@ -1,7 +1,6 @@
 #include "tools/tap.hpp"
 
 #include <fmt/format.h>
-#include <signal.h>
 
 #include <chrono>
 #include <ctime>
@@ -12,11 +11,11 @@
 
 #include "deliver/url.hpp"
 #include "tally/text.hpp"
+#include "tools/complaint.hpp"
 #include "tools/event_stream.hpp"
 #include "tools/json_view.hpp"
 #include "tools/tap_text.hpp"
 #include "tools/web.hpp"
-#include "uv/handles.hpp"
 
 namespace tally {
 namespace {
@@ -94,46 +93,27 @@ class Tap {
   Clock::time_point next_note_{};
 };
 
-/// Follows the stream to its end. No answer: a signal came first.
-std::optional<Response> follow(HttpRequest request) {
-  uv::Loop loop;
-  std::optional<Response> answer;
-  const auto stop = [&loop] { loop.stop(); };
-  const uv::Signal interrupt(loop, SIGINT, stop);
-  const uv::Signal terminate(loop, SIGTERM, stop);
-  Http http(loop, web_settings());
-  http.send(std::move(request), [&](Response response) {
-    answer = std::move(response);
-    loop.stop();
-  });
-  loop.run();
-  return answer;
-}
-
-int complain(std::ostream& err, const Error& error, int status) {
-  err << "tallyd: " << error.message << '\n';
-  return status;
-}
-
 }  // namespace
 
 int run_tap(const Arguments& arguments, const Config& config, std::ostream& out,
             std::ostream& err) {
   const Result<std::uint64_t> limit = arguments.number(
       "limit", {.otherwise = 0, .least = 1, .most = std::numeric_limits<std::uint32_t>::max()});
-  if (!limit) return complain(err, limit.error(), 2);
+  if (!limit) return complain(err, limit.error(), exit_usage);
   const Result<Site> site = site_of(arguments, config);
-  if (!site) return complain(err, site.error(), 2);
+  if (!site) return complain(err, site.error(), exit_usage);
   Tap tap(config, out, err);
-  HttpRequest request = get(site.value(), target_of(arguments, limit.value()));
-  request.on_body = [&tap](std::string_view piece) { return tap.take(piece); };
-  const std::optional<Response> answer = follow(std::move(request));
+  const std::optional<Response> answer =
+      follow(site.value(), target_of(arguments, limit.value()),
+             [&tap](std::string_view piece) { return tap.take(piece); });
   tap.say_total();
   if (!answer) return 0;
   if (limit.value() > 0 && tap.lines() >= limit.value()) return 0;
-  if (Status problem = problem_of(*answer, site.value())) return complain(err, *problem, 1);
-  if (!out) return 1;
-  return complain(err, Error{site.value().url + " ended the stream: tallyd was stopped"}, 1);
+  if (Status problem = problem_of(*answer, site.value()))
+    return complain(err, *problem, exit_failed);
+  if (!out) return exit_failed;
+  return complain(err, Error{site.value().url + " ended the stream: tallyd was stopped"},
+                  exit_failed);
 }
 
 }  // namespace tally

@@ -5,42 +5,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 
+#include "posix/held_signals.hpp"
 #include "tally/text.hpp"
 
 namespace tally {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-/// Keeps signals waiting, to be taken one by one; gives back the old mask at the end.
-class HeldSignals {
- public:
-  HeldSignals() {
-    sigemptyset(&held_);
-    for (const int number : {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGCHLD})
-      sigaddset(&held_, number);
-    pthread_sigmask(SIG_BLOCK, &held_, &before_);
-  }
-  ~HeldSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  HeldSignals(const HeldSignals&) = delete;
-  HeldSignals& operator=(const HeldSignals&) = delete;
-
-  siginfo_t wait() const {
-    siginfo_t info{};
-    while (sigwaitinfo(&held_, &info) < 0) {
-    }
-    return info;
-  }
-  const sigset_t& before() const { return before_; }
-
- private:
-  sigset_t held_;
-  sigset_t before_;
-};
 
 /// The child's id; or minus the errno that kept it from running.
 pid_t start(const std::vector<std::string>& command, const sigset_t& mask) {
@@ -73,7 +47,7 @@ int wait_for(pid_t child, const HeldSignals& signals) {
 }  // namespace
 
 Result<Ended> run_timed(const std::vector<std::string>& command) {
-  const HeldSignals signals;
+  const HeldSignals signals({SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGCHLD});
   // Ignored, as a parent may have left it, children would vanish without a status.
   ::signal(SIGCHLD, SIG_DFL);
   const Clock::time_point began = Clock::now();

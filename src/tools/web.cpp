@@ -1,8 +1,9 @@
 #include "tools/web.hpp"
 
 #include <fmt/format.h>
+#include <signal.h>
 
-#include <optional>
+#include <chrono>
 #include <utility>
 
 #include "daemon/sources.hpp"
@@ -93,6 +94,24 @@ Result<std::string> fetch(const Site& site, std::string_view target) {
   loop.run();
   if (Status problem = problem_of(*answer, site)) return *problem;
   return std::move(answer->body);
+}
+
+std::optional<Response> follow(const Site& site, std::string_view target,
+                               std::function<bool(std::string_view)> on_body) {
+  uv::Loop loop;
+  std::optional<Response> answer;
+  const auto stop = [&loop] { loop.stop(); };
+  const uv::Signal interrupt(loop, SIGINT, stop);
+  const uv::Signal terminate(loop, SIGTERM, stop);
+  Http http(loop, web_settings());
+  HttpRequest request = get(site, target);
+  request.on_body = std::move(on_body);
+  http.send(std::move(request), [&](Response response) {
+    answer = std::move(response);
+    loop.stop();
+  });
+  loop.run();
+  return answer;
 }
 
 }  // namespace tally

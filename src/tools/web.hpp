@@ -1,6 +1,8 @@
 #pragma once
 // tallyd's own HTTP server, as its tools see it.
 
+#include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -35,5 +37,9 @@ Result<Json> json_of(const Response& response, const Site& site);
 
 /// Asks and waits.
 Result<std::string> fetch(const Site& site, std::string_view target);
+
+/// Follows an answer that goes on, to its end. No answer: Ctrl-C or SIGTERM came first.
+std::optional<Response> follow(const Site& site, std::string_view target,
+                               std::function<bool(std::string_view piece)> on_body);
 
 }  // namespace tally
