@@ -24,6 +24,7 @@
 #include "tools/replay.hpp"
 #include "tools/send.hpp"
 #include "tools/tap.hpp"
+#include "tools/top.hpp"
 
 namespace tally {
 namespace {
@@ -74,6 +75,8 @@ int run_verb(const Options& options, const LoadedConfig& loaded, const std::stri
       return spool(arguments.words, loaded.config);
     case Verb::send:
       return run_send(arguments, loaded.config, std::cin, std::cerr);
+    case Verb::top:
+      return run_top(arguments, loaded.config, std::cout, std::cerr);
     case Verb::tap:
       return run_tap(arguments, loaded.config, std::cout, std::cerr);
     case Verb::capture:

@@ -16,6 +16,7 @@ Usage:
   tallyd check             try what the configuration names: sockets, receive buffer, spool, database
   tallyd explain 'LINE'    show what becomes of a line, and what would be written
   tallyd spool             show what waits on disk for the database
+  tallyd top               watch a running tallyd: what arrives, what is lost, the busiest series
   tallyd tap 'api.*'       print lines as they arrive, and why some are refused
   tallyd send              send a counter, a gauge, a timing, an event; time a command
   tallyd capture FILE      write what arrives into a pcap file
@@ -105,6 +106,25 @@ Examples:
 Exit status: 0 sent, 1 nobody listens or it could not be sent, 2 the line would be refused.
 )";
 
+constexpr std::string_view top =
+    R"(tallyd top - watches a running tallyd: what arrives, what is lost, the busiest series.
+
+  --once                   print one table and end
+  --json                   print what it would show as one JSON object and end
+  --by WHAT                rate, series, bytes, sender or tag: what the table begins with
+  --sort ORDER             rate, name, last or bytes: order of the series
+  --match PATTERN          series with this in their name, or that fit it with * and ?
+  --limit N                rows of --once and --json (20)
+  --url URL                where it answers; else http.listen of the configuration
+  --token-file FILE        with the token, if it asks for one
+
+Keys: 1 rate  2 series  3 bytes  4 senders  5 tags   r n l b sort   / filter   arrows scroll   q quit
+
+Examples:
+  tallyd top --match 'api.*'
+  tallyd top --once --by tag                # which tag makes so many series?
+)";
+
 constexpr std::string_view tap =
     R"(tallyd tap ['PATTERN'] - prints lines as they arrive at a running tallyd, whose names fit the pattern
 (* and ?) or hold it. Never slows receiving: what is too much is skipped, and it says how much.
@@ -164,6 +184,8 @@ std::string_view text_of(Verb verb) {
       return spool;
     case Verb::send:
       return send;
+    case Verb::top:
+      return top;
     case Verb::tap:
       return tap;
     case Verb::capture:

@@ -11,7 +11,7 @@ constexpr std::size_t any = std::numeric_limits<std::size_t>::max();
 
 constexpr std::string_view common_flags = "config set log-level version help";
 
-constexpr std::array<FlagRow, 20> flags = {{
+constexpr std::array<FlagRow, 24> flags = {{
     {"config", "FILE", "c"},
     {"set", "KEY=VALUE"},
     {"log-level", "LEVEL"},
@@ -26,6 +26,10 @@ constexpr std::array<FlagRow, 20> flags = {{
     {"tag", "KEY:VALUE"},
     {"url", "URL"},
     {"token-file", "FILE"},
+    {"once"},
+    {"by", "WHAT"},
+    {"sort", "ORDER"},
+    {"match", "PATTERN"},
     {"limit", "N"},
     {"refused"},
     {"sender", "TEXT"},
@@ -35,7 +39,7 @@ constexpr std::array<FlagRow, 20> flags = {{
     {"port", "N"},
 }};
 
-constexpr std::array<VerbRow, 9> verbs = {{
+constexpr std::array<VerbRow, 10> verbs = {{
     {.verb = Verb::run, .name = "run"},
     {.verb = Verb::config, .name = "config"},
     {.verb = Verb::check,
@@ -56,6 +60,7 @@ constexpr std::array<VerbRow, 9> verbs = {{
      .words_min = 1,
      .words_max = any,
      .too_few = "send what? such as tallyd send counter hits 1; see tallyd send --help"},
+    {.verb = Verb::top, .name = "top", .flags = "url token-file once json by sort match limit"},
     {.verb = Verb::tap,
      .name = "tap",
      .flags = "url token-file refused sender limit",

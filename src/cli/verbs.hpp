@@ -10,7 +10,18 @@
 
 namespace tally {
 
-enum class Verb : std::uint8_t { run, config, check, explain, spool, send, tap, capture, replay };
+enum class Verb : std::uint8_t {
+  run,
+  config,
+  check,
+  explain,
+  spool,
+  send,
+  top,
+  tap,
+  capture,
+  replay
+};
 
 struct FlagRow {
   std::string_view name;

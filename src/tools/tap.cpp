@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <chrono>
-#include <ctime>
 #include <limits>
 #include <optional>
 #include <ostream>
@@ -14,6 +13,7 @@
 #include "tools/complaint.hpp"
 #include "tools/event_stream.hpp"
 #include "tools/json_view.hpp"
+#include "tools/local_time.hpp"
 #include "tools/tap_text.hpp"
 #include "tools/web.hpp"
 
@@ -21,17 +21,6 @@ namespace tally {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-/// "12:00:01.123", by the clock on the wall.
-std::string time_of_day(double ms_since_1970) {
-  if (!(ms_since_1970 >= 0 && ms_since_1970 < 4e14)) return "--:--:--.---";
-  const auto ms = static_cast<std::int64_t>(ms_since_1970);
-  const std::time_t seconds = ms / 1000;
-  std::tm parts{};
-  localtime_r(&seconds, &parts);
-  return fmt::format("{:02}:{:02}:{:02}.{:03}", parts.tm_hour, parts.tm_min, parts.tm_sec,
-                     ms % 1000);
-}
 
 std::string target_of(const Arguments& arguments, std::uint64_t limit) {
   std::string target = "/api/v1/tap?match=";
