@@ -17,7 +17,7 @@ shell="$pure|$posix|\"posix/[a-z_]+\.hpp\"|\"uv/[a-z_]+\.hpp\"|<spdlog/.*>"
 # The pure part of deliver/.
 deliver_core='(answer|api|base64|body|crc32c|json|known_series|outbox|partial_writes|point_reader|refused_lines|retry_after|series_json|spool_format|url|verdict|write_request|wrong_api)'
 # And of tools/.
-tools_core='(columns|event_stream|json_view|packet|pcap|replay_report|statsd_line|tap_text|target|top_data|top_state|top_view)'
+tools_core='(columns|dashboard|dashboard_query|event_stream|json_view|packet|pcap|replay_report|statsd_line|tap_text|target|top_data|top_state|top_view)'
 layers=(
   "include/tally/.*                 $std|$contracts"
   "src/base/.*                      $pure|\"base/.*\"|<arpa/inet\.h>"  # inet_pton: text to bytes
@@ -39,7 +39,7 @@ layers=(
   "src/watch/.*                     $shell|\"watch/.*\""
   "src/cli/options\..*              $pure|\"cli/.*\"|<cxxopts\.hpp>"
   "src/cli/.*                       $pure|\"cli/.*\""
-  "src/tools/$tools_core\..*        $pure|\"(cli|config)/.*\"|\"deliver/$deliver_core\.hpp\"|\"tools/$tools_core\.hpp\""
+  "src/tools/$tools_core\..*        $pure|\"(cli|config|encode)/.*\"|\"deliver/$deliver_core\.hpp\"|\"tools/$tools_core\.hpp\""
   "src/tools/terminal\..*           $shell|\"tools/.*\"|<termios\.h>"
   "src/tools/timed_command\..*      $shell|\"tools/.*\"|<spawn\.h>"
   "src/tools/web\..*                $shell|\"(cli|tools)/.*\"|\"deliver/.*\"|\"daemon/sources\.hpp\""

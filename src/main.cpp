@@ -21,6 +21,7 @@
 #include "daemon/spool_verb.hpp"
 #include "daemon/wall_clock.hpp"
 #include "tools/capture.hpp"
+#include "tools/grafana.hpp"
 #include "tools/replay.hpp"
 #include "tools/send.hpp"
 #include "tools/tap.hpp"
@@ -83,6 +84,8 @@ int run_verb(const Options& options, const LoadedConfig& loaded, const std::stri
       return run_capture(arguments, loaded.config, std::cerr);
     case Verb::replay:
       return run_replay(arguments, loaded.config, std::cout, std::cerr);
+    case Verb::grafana:
+      return run_grafana(arguments, loaded.config, std::cout, std::cerr);
   }
   return usage_error;  // not reached: the switch is complete
 }

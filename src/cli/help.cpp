@@ -21,6 +21,7 @@ Usage:
   tallyd send              send a counter, a gauge, a timing, an event; time a command
   tallyd capture FILE      write what arrives into a pcap file
   tallyd replay FILE       send the UDP datagrams of a pcap file
+  tallyd grafana           write a dashboard for the metrics that were seen
 
 Flags, of every verb (tallyd VERB --help tells the others):
   -c, --config FILE        read FILE; else /etc/tallyd/tallyd.toml if it exists, else the defaults
@@ -170,6 +171,22 @@ Examples:
   tallyd replay statsd.pcap --speed max --to udp://127.0.0.1:9125
 )";
 
+constexpr std::string_view grafana =
+    R"(tallyd grafana - asks a running tallyd for the metrics that it has seen, and writes a Grafana dashboard
+for them: import it, and choose the data source.
+
+  --output FILE            write to FILE; else to standard output
+  --title TEXT             title of the dashboard
+  --language NAME          influxql, flux, sql or metricsql (VictoriaMetrics); else what suits the
+                           database that tallyd writes to
+  --limit N                panels at most (60); the busiest metrics come first
+  --url URL                where it answers; else http.listen of the configuration
+  --token-file FILE        with the token, if it asks for one
+
+Example:
+  tallyd grafana --title 'Web shop' --output shop.json
+)";
+
 std::string_view text_of(Verb verb) {
   switch (verb) {
     case Verb::run:
@@ -192,6 +209,8 @@ std::string_view text_of(Verb verb) {
       return capture;
     case Verb::replay:
       return replay;
+    case Verb::grafana:
+      return grafana;
   }
   return overview;  // not reached: the switch is complete
 }

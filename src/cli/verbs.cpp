@@ -11,7 +11,7 @@ constexpr std::size_t any = std::numeric_limits<std::size_t>::max();
 
 constexpr std::string_view common_flags = "config set log-level version help";
 
-constexpr std::array<FlagRow, 24> flags = {{
+constexpr std::array<FlagRow, 27> flags = {{
     {"config", "FILE", "c"},
     {"set", "KEY=VALUE"},
     {"log-level", "LEVEL"},
@@ -37,9 +37,12 @@ constexpr std::array<FlagRow, 24> flags = {{
     {"bytes", "SIZE"},
     {"speed", "FACTOR"},
     {"port", "N"},
+    {"output", "FILE"},
+    {"title", "TEXT"},
+    {"language", "NAME"},
 }};
 
-constexpr std::array<VerbRow, 10> verbs = {{
+constexpr std::array<VerbRow, 11> verbs = {{
     {.verb = Verb::run, .name = "run"},
     {.verb = Verb::config, .name = "config"},
     {.verb = Verb::check,
@@ -78,6 +81,9 @@ constexpr std::array<VerbRow, 10> verbs = {{
      .words_min = 1,
      .words_max = 1,
      .too_few = "replay needs a file to read, such as tallyd replay statsd.pcap"},
+    {.verb = Verb::grafana,
+     .name = "grafana",
+     .flags = "url token-file output title language limit"},
 }};
 
 }  // namespace

@@ -20,7 +20,8 @@ enum class Verb : std::uint8_t {
   top,
   tap,
   capture,
-  replay
+  replay,
+  grafana
 };
 
 struct FlagRow {
