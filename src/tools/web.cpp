@@ -66,7 +66,7 @@ HttpRequest get(const Site& site, std::string_view target) {
 Status problem_of(const Response& response, const Site& site) {
   if (!response.transport_error.empty()) return no_answer(response, site);
   if (response.status == 200) return {};
-  if (response.status == 401)
+  if (response.status == 401 && site.token.empty())
     return Error{site.url + " asks for a token: give --token-file (see http.token_file)"};
   if (response.status == 404)
     return Error{
