@@ -23,6 +23,8 @@ http_core='(access|limits|message|representation|stream_buffer)'
 watch_state='(application_metrics|history|prometheus|rankings|records?|self_metrics)'
 # And of what is said of it; Insight is only a header.
 watch_documents='(assets|health|history_documents|json_writer|live_documents|pcap|pulse|queries|tap_lines|window_event)'
+# And of tools/.
+tools_core='(columns|dashboard|dashboard_query|event_stream|json_view|packet|pcap|replay_report|statsd_line|tap_text|target|top_data|top_state|top_view)'
 layers=(
   "include/tally/.*                 $std|$contracts"
   "src/base/.*                      $pure|\"base/.*\"|<arpa/inet\.h>"  # inet_pton: text to bytes
@@ -49,13 +51,20 @@ layers=(
   "src/watch/$watch_state\..*      $pure|\"watch/$watch_state\.hpp\"|\"aggregate/(buckets|cells|name_hash)\.hpp\"|<xxhash\.h>"
   "src/watch/$watch_documents\..*      $pure|\"watch/(insight|$watch_state|$watch_documents)\.hpp\"|\"http/$http_core\.hpp\""
   "src/watch/.*                     $shell|\"watch/.*\"|\"http/.*\"|$sockets"
+  "src/cli/options\..*              $pure|\"cli/.*\"|<cxxopts\.hpp>"
+  "src/cli/.*                       $pure|\"cli/.*\""
+  "src/tools/$tools_core\..*        $pure|\"(cli|config|encode)/.*\"|\"deliver/$deliver_core\.hpp\"|\"tools/$tools_core\.hpp\""
+  "src/tools/terminal\..*           $shell|\"tools/.*\"|<termios\.h>"
+  "src/tools/timed_command\..*      $shell|\"tools/.*\"|<spawn\.h>"
+  "src/tools/web\..*                $shell|\"(cli|tools)/.*\"|\"deliver/.*\"|\"daemon/sources\.hpp\""
+  "src/tools/.*                     $shell|\"(cli|config|tools)/.*\"|\"deliver/$deliver_core\.hpp\""
   "src/demo/main\.cpp               $shell|\"demo/.*\"|<cxxopts\.hpp>"
   "src/demo/.*                      $shell|\"demo/.*\"|\"http/.*\"|$sockets|<spawn\.h>"
   "src/(main\.cpp|daemon/.*)        .*"
 )
 
 # The pure core: nothing of the world. "::now(" is any clock of std::chrono.
-pure_files="^(include/tally|src/(base|parse|aggregate|flush|encode|config)/|src/deliver/$deliver_core\\.|src/http/$http_core\\.|src/watch/admin_text\\.|src/watch/$watch_state\\.|src/watch/$watch_documents\\.)"
+pure_files="^(include/tally|src/(base|parse|aggregate|flush|encode|config|cli)/|src/deliver/$deliver_core\\.|src/http/$http_core\\.|src/watch/admin_text\\.|src/watch/$watch_state\\.|src/watch/$watch_documents\\.|src/tools/$tools_core\\.)"
 world_headers='<(atomic|condition_variable|filesystem|fstream|future|iostream|mutex|semaphore|shared_mutex|thread)>'
 world_calls='::now\(|uv_hrtime|uv_now|std::time\(|[^_a-z:]time\((NULL|nullptr|0|&)|clock_gettime|gettimeofday|random_device'
 world_calls+='|spdlog|std::(cout|cerr|clog)|[^a-z_]f?printf\(|getenv'
@@ -178,6 +187,13 @@ src/watch/health.cpp~#include "watch/insight.hpp"~good
 src/watch/health.cpp~#include "http/server.hpp"~bad
 src/watch/health.cpp~auto now = std::chrono::steady_clock::now();~bad
 src/watch/watch.cpp~#include "daemon/daemon.hpp"~bad
+src/cli/options.cpp~#include <cxxopts.hpp>~good
+src/cli/verbs.cpp~#include <cxxopts.hpp>~bad
+src/cli/arguments.cpp~#include "tally/config.hpp"~good
+src/tools/target.cpp~#include <sys/socket.h>~bad
+src/tools/target.cpp~#include "tools/send.hpp"~bad
+src/tools/send.cpp~#include "tools/target.hpp"~good
+src/tools/send.cpp~#include "daemon/daemon.hpp"~bad
 src/demo/demo.cpp~#include <microhttpd.h>~bad
 src/daemon/daemon.cpp~#include <uv.h>~good
 src/newcomer/a.cpp~#include <vector>~bad

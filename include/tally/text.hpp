@@ -15,6 +15,9 @@ bool is_valid_utf8(std::string_view text);
 /// escaped, all else as \xNN, at most `bytes_max` bytes of it and then how many more there are.
 std::string quote(std::string_view foreign, std::size_t bytes_max = 200);
 
+/// As `quote`, without the quotes: for a column of a table.
+std::string printable(std::string_view foreign, std::size_t bytes_max = 200);
+
 /// Appends a JSON string, quotes included. Invalid UTF-8 becomes U+FFFD.
 void append_json_string(std::string& out, std::string_view text);
 

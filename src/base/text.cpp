@@ -65,6 +65,24 @@ bool is_printable_ascii(char c) {
   return is_within(c, 0x20, 0x7E);
 }
 
+void append_escaped(std::string& out, std::string_view foreign) {
+  for (const char c : foreign) {
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (is_printable_ascii(c)) {
+      out += c;
+    } else {
+      fmt::format_to(std::back_inserter(out), "\\x{:02X}", static_cast<unsigned char>(c));
+    }
+  }
+}
+
+void append_more(std::string& out, std::size_t bytes, std::size_t bytes_max) {
+  if (bytes > bytes_max)
+    fmt::format_to(std::back_inserter(out), " and {} more bytes", bytes - bytes_max);
+}
+
 void append_json_ascii(std::string& out, char c) {
   switch (c) {
     case '"':
@@ -104,22 +122,17 @@ bool is_valid_utf8(std::string_view text) {
 }
 
 std::string quote(std::string_view foreign, std::size_t bytes_max) {
-  const std::string_view shown = foreign.substr(0, bytes_max);
   std::string out = "\"";
-  for (const char c : shown) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (is_printable_ascii(c)) {
-      out += c;
-    } else {
-      fmt::format_to(std::back_inserter(out), "\\x{:02X}", static_cast<unsigned char>(c));
-    }
-  }
+  append_escaped(out, foreign.substr(0, bytes_max));
   out += '"';
-  if (const std::size_t more = foreign.size() - shown.size(); more > 0) {
-    fmt::format_to(std::back_inserter(out), " and {} more bytes", more);
-  }
+  append_more(out, foreign.size(), bytes_max);
+  return out;
+}
+
+std::string printable(std::string_view foreign, std::size_t bytes_max) {
+  std::string out;
+  append_escaped(out, foreign.substr(0, bytes_max));
+  append_more(out, foreign.size(), bytes_max);
   return out;
 }
 

@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <ostream>
 #include <string_view>
 #include <utility>
 
+#include "cli/arguments.hpp"
 #include "deliver/body.hpp"
 #include "deliver/dead_letters.hpp"
 #include "deliver/spool_reader.hpp"
@@ -133,6 +135,13 @@ Status look(SpoolAction action, const std::string& directory, std::ostream& out)
 }
 
 }  // namespace
+
+Result<SpoolAction> parse_spool_action(std::string_view word) {
+  constexpr std::array<std::string_view, 4> names = {"list", "cat", "dead", "retry-dead"};
+  for (std::size_t i = 0; i < names.size(); ++i)
+    if (names[i] == word) return static_cast<SpoolAction>(i);
+  return Error{"tallyd spool cannot " + quote(word, 80) + did_you_mean(word, names)};
+}
 
 int run_spool(const SpoolCommand& command, WallTime now, std::ostream& out, std::ostream& err) {
   if (command.root.empty()) {

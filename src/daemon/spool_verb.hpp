@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <iosfwd>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "deliver/spool.hpp"
+#include "tally/result.hpp"
 #include "tally/time.hpp"
 
 namespace tally {
@@ -17,6 +19,9 @@ enum class SpoolAction : std::uint8_t {
   dead,       ///< all dead letters
   retry_dead  ///< puts the dead letters back into the spool, to be sent again
 };
+
+/// "list", "cat", "dead", "retry-dead"; the error names the nearest.
+Result<SpoolAction> parse_spool_action(std::string_view word);
 
 struct SpoolCommand {
   SpoolAction action = SpoolAction::list;

@@ -81,23 +81,28 @@ class Transfer {
   void take_header(std::string_view line);
   static std::size_t on_header(char* data, std::size_t one, std::size_t bytes, void* self) noexcept;
   static std::size_t on_body(char* data, std::size_t one, std::size_t bytes, void* self) noexcept;
+  bool take_body(std::string_view piece);
   NoAnswer kind_of(CURLcode result) const;
   std::string reason_of(CURLcode result) const;
 
   HttpRequest request_;
   Http::Done done_;
   std::chrono::milliseconds timeout_;
+  std::size_t body_bytes_max_;
   Response response_;
   std::size_t header_bytes_ = 0;
   bool headers_ended_ = false;
-  bool is_cut_ = false;  // by us: it was too long
+  bool is_cut_ = false;  // by us: it was too long, or enough
   std::array<char, CURL_ERROR_SIZE> error_{};
   HeaderList headers_;
   Easy easy_{curl_easy_init()};  // goes first: it points to all the others
 };
 
 Transfer::Transfer(HttpRequest request, Http::Done done, const HttpSettings& settings)
-    : request_(std::move(request)), done_(std::move(done)), timeout_(settings.timeout) {
+    : request_(std::move(request)),
+      done_(std::move(done)),
+      timeout_(settings.timeout),
+      body_bytes_max_(settings.body_bytes_max) {
   if (!easy_) std::abort();
   set_request();
   set_limits(settings);
@@ -130,7 +135,8 @@ void Transfer::set_request() {
 
 void Transfer::set_limits(const HttpSettings& settings) {
   // The total time, not the low-speed limits: these do not run while we wait for the first byte.
-  set(CURLOPT_TIMEOUT_MS, static_cast<long>(settings.timeout.count()));
+  set(request_.on_body ? CURLOPT_CONNECTTIMEOUT_MS : CURLOPT_TIMEOUT_MS,
+      static_cast<long>(settings.timeout.count()));
   set(CURLOPT_NOSIGNAL, 1L);
   set(CURLOPT_QUICK_EXIT, 1L);  // do not wait for the resolver's thread
   set(CURLOPT_PROTOCOLS_STR, "http,https");
@@ -165,11 +171,18 @@ std::size_t Transfer::on_header(char* data, std::size_t, std::size_t bytes, void
 
 std::size_t Transfer::on_body(char* data, std::size_t, std::size_t bytes, void* self) noexcept {
   auto& transfer = *static_cast<Transfer*>(self);
-  std::string& body = transfer.response_.body;
-  const std::size_t room = Http::body_bytes_max - body.size();
-  body.append(data, std::min(bytes, room));
-  transfer.is_cut_ = bytes > room;
+  transfer.is_cut_ = !transfer.take_body({data, bytes});
   return transfer.is_cut_ ? 0 : bytes;
+}
+
+/// Whether more of it is wanted.
+bool Transfer::take_body(std::string_view piece) {
+  long status = 0;
+  curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);
+  if (request_.on_body && status == 200) return request_.on_body(piece);
+  const std::size_t room = body_bytes_max_ - response_.body.size();
+  response_.body.append(piece.substr(0, room));
+  return piece.size() <= room;
 }
 
 void Transfer::take_header(std::string_view line) {

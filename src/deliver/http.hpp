@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tally/api.hpp"
@@ -20,6 +21,7 @@ struct HttpSettings {
       10'000};          ///< from the first packet to the last byte of the answer
   std::string ca_file;  ///< certificates to trust; "" is the system's bundle
   std::string proxy;    ///< "" is none: the environment's proxy variables are not obeyed
+  std::size_t body_bytes_max = 64 << 10;  ///< of an answer; what is longer is cut off
 };
 
 /// Moved into the client, which keeps it until it is answered.
@@ -29,6 +31,10 @@ struct HttpRequest {
   std::string body;                  ///< of a post
   std::vector<std::string> headers;  ///< "Name: value"
   bool keeps_connection = true;      ///< for the next request
+  /// Gets the body of a 200 piece by piece, instead of `Response::body`, and for as long as it goes
+  /// on: the time-out is for the connection alone. False ends the answer there. Called from within
+  /// libcurl: it must neither send nor destroy.
+  std::function<bool(std::string_view piece)> on_body = {};
 };
 
 /// A POST to the server at `url`, which has no slash at its end.
@@ -42,7 +48,6 @@ HttpRequest post_to(const std::string& url, ApiRequest request);
 /// given up, and its `Done` is never called.
 class Http {
  public:
-  static constexpr std::size_t body_bytes_max = 64 << 10;
   static constexpr std::size_t headers_bytes_max = 32 << 10;
 
   /// Gets the answer, or why there is none. Called once a request, from the loop, never inside

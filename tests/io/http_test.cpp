@@ -193,7 +193,7 @@ TEST_CASE("http: of a body without end 64 KiB are taken, and its status counts")
     std::size_t bytes;
     std::size_t taken;
   };
-  constexpr std::size_t most = Http::body_bytes_max;
+  const std::size_t most = HttpSettings().body_bytes_max;
   for (const Row& row : {Row{"just fits", most, most}, Row{"one more", most + 1, most},
                          Row{"16 MiB", 16 << 20, most}}) {
     CAPTURE(row.name);
@@ -407,4 +407,60 @@ TEST_CASE("http: between requests it keeps no loop alive") {
   }
   loop.run();  // would wait for a timer of an hour as well
   CHECK_FALSE(loop.turn());
+}
+
+TEST_CASE("http: a stream is given piece by piece, for longer than the time-out, to its end") {
+  Loop loop;
+  const std::string head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
+  FakeServer server(loop, always({.bytes = head + "first"}));
+  server.listen();
+  Http http(loop, {.timeout = 50ms, .body_bytes_max = 1});
+  std::string heard;
+  std::optional<Response> answer;
+  bool is_late = false;
+  tally::uv::Timer late(loop, [&] { is_late = true; });
+  late.start(200ms);
+  http.send({.method = HttpRequest::Method::get,
+             .url = server.url(),
+             .on_body =
+                 [&](std::string_view piece) {
+                   heard += piece;
+                   return true;
+                 }},
+            [&](Response response) { answer = std::move(response); });
+  REQUIRE(run_until(loop, [&] { return is_late && heard == "first"; }));
+  CHECK_FALSE(answer);
+  server.hang_up();
+  REQUIRE(run_until(loop, [&] { return answer.has_value(); }));
+  CHECK(answer->status == 200);
+  CHECK(answer->transport_error == "");
+  CHECK(answer->body == "");
+}
+
+TEST_CASE("http: a stream ends when its reader has had enough") {
+  Loop loop;
+  FakeServer server(loop, always({.bytes = "HTTP/1.1 200 OK\r\n\r\nfirst"}));
+  server.listen();
+  Http http(loop, {});
+  const Response answer = ask(loop, http,
+                              {.method = HttpRequest::Method::get,
+                               .url = server.url(),
+                               .on_body = [](std::string_view) { return false; }});
+  CHECK(answer.status == 200);
+  CHECK(answer.transport_error == "");
+}
+
+TEST_CASE("http: what an error says is its body, also where a stream was asked for") {
+  Loop loop;
+  FakeServer server(loop, always(reply(503, "busy")));
+  server.listen();
+  Http http(loop, {});
+  bool is_called = false;
+  const Response answer = ask(loop, http,
+                              {.method = HttpRequest::Method::get,
+                               .url = server.url(),
+                               .on_body = [&](std::string_view) { return is_called = true; }});
+  CHECK(answer.status == 503);
+  CHECK(answer.body == "busy");
+  CHECK_FALSE(is_called);
 }

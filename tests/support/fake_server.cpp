@@ -89,9 +89,13 @@ FakeServer::FakeServer(uv::Loop& loop, Script script)
 }
 
 FakeServer::~FakeServer() {
-  while (!connections_.empty()) close(connections_.front());
+  hang_up();
   poll_.reset();
   ::close(fd_);
+}
+
+void FakeServer::hang_up() {
+  while (!connections_.empty()) close(connections_.front());
 }
 
 void FakeServer::listen() {

@@ -58,6 +58,7 @@ class FakeServer {
   FakeServer& operator=(const FakeServer&) = delete;
 
   void listen();
+  void hang_up();  ///< on everyone who is connected
   std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
   const std::vector<FakeRequest>& requests() const { return requests_; }
   int connections() const { return accepted_; }

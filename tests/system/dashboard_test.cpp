@@ -1,11 +1,14 @@
-// The shipped dashboard against the database it is for: what Grafana would ask, asked here.
+// Dashboards, the shipped one and generated ones, against the database they are for: what Grafana
+// would ask, asked here.
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <sstream>
 
+#include "fake_server.hpp"
 #include "rig.hpp"
+#include "tally/text.hpp"
 
 using namespace tally::testing;
 
@@ -16,9 +19,10 @@ struct PanelQuery {
   std::string influxql;
 };
 
-// Every query of the dashboard, with Grafana's variables filled in: "PANEL<tab>QUERY" a line.
-std::vector<PanelQuery> dashboard_queries() {
-  Process script({.path = PROJECT_DIR "/scripts/dashboard_queries"});
+// Every query of a dashboard (without a file the shipped one), with Grafana's variables filled in:
+// "PANEL<tab>QUERY" a line.
+std::vector<PanelQuery> dashboard_queries(const std::vector<std::string>& file = {}) {
+  Process script({.path = PROJECT_DIR "/scripts/dashboard_queries", .arguments = file});
   const std::optional<int> status = script.wait(patience);
   REQUIRE_MESSAGE(status == 0, script.log());
   std::vector<PanelQuery> queries;
@@ -72,6 +76,89 @@ TEST_CASE(
   CHECK(shown("Requests", "sum") == "6");
   CHECK(shown("Mean response time", "mean") == "12.5");
   CHECK(shown("Lost", "sum") == "1");
+}
+
+namespace {
+
+struct Naming {
+  std::string_view name;
+  std::vector<std::string> sets;
+};
+
+/// The metrics that the test sends, as /api/v1/series lists them.
+constexpr std::string_view seen = R"({"total":6,"matched":6,"series":[
+{"name":"shop.hits","kind":"counter","tags":{}},{"name":"shop.time","kind":"timer","tags":{}},
+{"name":"shop.rows","kind":"histogram","tags":{}},{"name":"shop.size","kind":"distribution","tags":{}},
+{"name":"queue \"deep\", a=b","kind":"gauge","tags":{}},{"name":"users","kind":"set","tags":{}}]})";
+constexpr std::string_view sent =
+    "shop.hits:4|c\nshop.time:12.5|ms\nshop.rows:7|h\nshop.size:9|d\n"
+    "queue \"deep\", a=b:3|g\nusers:ann|s";
+
+/// The configuration that `tallyd config` prints with these keys.
+std::string config_of(const Naming& naming) {
+  std::vector<std::string> arguments = {"-c", "/dev/null", "config"};
+  for (const std::string& set : naming.sets) arguments.insert(arguments.end(), {"--set", set});
+  Process process({.path = TALLYD, .arguments = arguments});
+  REQUIRE(process.wait(patience) == 0);
+  return process.output();
+}
+
+/// What `tallyd grafana` writes for a tallyd that says so.
+std::string generated(const Naming& naming) {
+  std::string config;
+  tally::append_json_string(config, config_of(naming));
+  tally::uv::Loop loop;
+  tally::test::FakeServer server(loop, [&](const tally::test::FakeRequest& request) {
+    if (request.target == "/api/v1/config")
+      return tally::test::reply(200, "{\"config\":" + config + "}");
+    return tally::test::reply(200, std::string(seen));
+  });
+  server.listen();
+  Process tool({.path = TALLYD,
+                .arguments = {"-c", "/dev/null", "grafana", "--url", server.url(), "--language",
+                              "influxql"}});
+  REQUIRE(tally::test::run_until(loop, [&] { return !tool.running(); }));
+  REQUIRE_MESSAGE(tool.wait(patience) == 0, tool.log());
+  return tool.output();
+}
+
+}  // namespace
+
+TEST_CASE("dashboard: of every naming, each query of a generated one returns data from influxd") {
+  const std::vector<Naming> namings = {
+      {"native", {}},
+      {"prefix", {"output.prefix=my app."}},
+      {"per_type", {"output.measurement=per_type", "output.prefix=web."}},
+      {"go-metrics", {"output.naming=go-metrics"}},
+      {"telegraf", {"output.naming=telegraf"}},
+      {"gostatsd", {"output.naming=gostatsd"}},
+      {"etsy", {"output.naming=etsy"}},
+      {"percentiles", {"flush.percentiles=[50, 99.9]"}},
+      {"no host", {"tags.host="}},
+      {"retention", {"influxdb.retention_policy=autogen"}},
+  };
+  Influxd influxd;
+  influxd.start();
+  for (const Naming& naming : namings) {
+    CAPTURE(naming.name);
+    const std::string database = "of_" + std::to_string(&naming - namings.data());
+    std::vector<std::string> sets = naming.sets;
+    sets.push_back("influxdb.database=" + database);
+    sets.emplace_back("dialects.influx=false");  // for a name with a comma
+    Tallyd tallyd({.influxdb_url = influxd.url(), .sets = sets});
+    StatsdSender sender(tallyd.port());
+    sender.send(sent);
+    sender.wait_until_read();
+    tallyd.stop();
+
+    const TemporaryDirectory directory;
+    const auto queries = dashboard_queries({directory.write("d.json", generated(naming))});
+    CHECK(queries.size() >= 6);
+    for (const PanelQuery& query : queries) {
+      CAPTURE(query.influxql);
+      CHECK(has_data(influxd.query(database, query.influxql)));
+    }
+  }
 }
 
 TEST_CASE("dashboard: the tutorial's query is in it, word for word") {

@@ -106,6 +106,11 @@ TEST_CASE("text: quote shows printable ASCII and hides all else") {
   CHECK(tally::quote("\xC3\xA9\xFF") == R"("\xC3\xA9\xFF")");
 }
 
+TEST_CASE("text: printable is the same without the quotes") {
+  CHECK(tally::printable("a\x1B\"b") == R"(a\x1B\"b)");
+  CHECK(tally::printable("abcdefg", 6) == "abcdef and 1 more bytes");
+}
+
 TEST_CASE("text: quote is bounded and says what it left out") {
   CHECK(tally::quote("abcdef", 6) == R"("abcdef")");
   CHECK(tally::quote("abcdefg", 6) == R"("abcdef" and 1 more bytes)");

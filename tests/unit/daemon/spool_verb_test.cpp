@@ -132,3 +132,12 @@ TEST_CASE("spool verb: a destination's spool is named after its url, database an
   config.influxdb[0].url = "";
   CHECK(spools_of(config, "/s").empty());
 }
+
+TEST_CASE("spool verb: an action is known by its name, and a slip by what is near") {
+  CHECK(parse_spool_action("list").value() == SpoolAction::list);
+  CHECK(parse_spool_action("cat").value() == SpoolAction::cat);
+  CHECK(parse_spool_action("dead").value() == SpoolAction::dead);
+  CHECK(parse_spool_action("retry-dead").value() == SpoolAction::retry_dead);
+  CHECK(parse_spool_action("retry-ded").error().message ==
+        R"(tallyd spool cannot "retry-ded"; did you mean "retry-dead"?)");
+}

@@ -5,12 +5,11 @@
 #include <string>
 #include <vector>
 
-#include "daemon/spool_verb.hpp"
+#include "cli/arguments.hpp"
+#include "cli/verbs.hpp"
 #include "tally/result.hpp"
 
 namespace tally {
-
-enum class Verb { run, config, check, explain, spool };
 
 struct Options {
   Verb verb = Verb::run;
@@ -20,22 +19,16 @@ struct Options {
   std::vector<std::string>
       sets;               ///< KEY=VALUE, as given; --log-level L is `log.level=L` at the end
   std::string log_level;  ///< of --log-level; "" if not given
-  bool offline = false;   ///< check: read the config only
-  bool running = false;   ///< check: is a tallyd with this config running?
-  bool json = false;      ///< explain, check
-  std::string line;       ///< explain: the datagram, or "-" for standard input
-  SpoolAction spool_action = SpoolAction::list;
-  std::string spool_root;  ///< spool: the directory named; "" is the default
+  Arguments arguments;    ///< of the verb
 
   friend bool operator==(const Options&, const Options&) = default;
 };
 
 /// Reads the command line; `arguments` without the program's name. An unknown verb or flag is an
-/// error that names the nearest known one. Where help or version is asked for, nothing else
-/// matters.
+/// error that names the nearest known one, as is a flag of another verb. Where help or version is
+/// asked for, only the verb matters.
+///
+/// A negative number is a word, not a flag. Behind `--` all are words.
 Result<Options> parse_options(const std::vector<std::string>& arguments);
-
-/// What --help prints, for someone who sees tallyd for the first time.
-std::string help_text();
 
 }  // namespace tally
