@@ -27,7 +27,7 @@
 
 namespace tally {
 
-/// Prometheus' text. About 50 ms for 100,000 counters, all of other names.
+/// Prometheus' text. About 60 ms for 100,000 counters, all of other names.
 std::string application_metrics_text(const History& history);
 
 }  // namespace tally
