@@ -302,9 +302,9 @@ TEST_CASE("watch: refused lines and the configuration") {
   CHECK(answer.body.find("hush") == std::string::npos);
   const JsonValue config = json_of(answer);
   CHECK(at(config, "config").text == config_to_toml(site.insight.loaded));
-  for (const auto& [key, value] : config_values(site.insight.loaded.config)) {
-    CAPTURE(key);
-    CHECK(at(config, "values").member(key) != nullptr);
+  for (const auto& entry : config_values(site.insight.loaded.config)) {
+    CAPTURE(entry.first);
+    CHECK(at(config, "values").member(entry.first) != nullptr);
   }
   CHECK(at(at(config, "values"), "flush.percentiles").items.size() == 5);
 }

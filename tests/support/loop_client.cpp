@@ -56,7 +56,10 @@ int GuardedLoop::turn_for(std::chrono::milliseconds time) {
   bool is_over = false;
   uv::Timer timer(loop, [&] { is_over = true; });
   timer.start(time);
-  for (; !is_over; ++turns) uv_run(loop.raw(), UV_RUN_ONCE);
+  while (!is_over) {
+    uv_run(loop.raw(), UV_RUN_ONCE);
+    ++turns;
+  }
   return turns;
 }
 
