@@ -72,7 +72,8 @@ void LiveView::live(std::function<void(const LiveState&)> done) {
 void LiveView::on_letter(std::size_t worker, std::optional<Worker::Letter> letter) {
   if (!letter) {
     // What it reported is in the part that has just come.
-    if (worker < reports_.size() && reports_[worker]) reports_[worker] = WorkerReport{};
+    if (worker < reports_.size() && reports_[worker])
+      reports_[worker] = WorkerReport{.last_heard = reports_[worker]->last_heard};
     return;
   }
   if (auto* report = std::get_if<WorkerReport>(&*letter)) on_report(worker, std::move(*report));

@@ -147,13 +147,13 @@ Streams::Owner Worker::stream_owner() {
     Arrival arrival = arrival_now(static_cast<std::uint32_t>(sockets_.size() + origin.listener));
     arrival.peer = origin.peer;
     arrival.sender = gathered_.senders.number_of(origin.peer);
-    last_heard_ = arrival.wall;
     return arrival;
   };
   return {
       .on_text =
           [this, arrival_of](const Streams::Origin& origin, std::string_view text) {
             const Arrival arrival = arrival_of(origin);
+            last_heard_ = arrival.wall;
             if (tap_) tap_->add(piece_of(text, false, arrival));
             ingestor_.add(text, arrival, gathered_);
           },

@@ -250,12 +250,17 @@ std::string counters_answer(const std::vector<Looked>& open, const std::vector<A
 std::string gauges_answer(const std::vector<Looked>& open, std::map<std::string, double> carried,
                           std::size_t bytes_max) {
   const bool may_lack_some = is_cut(open.size()) || is_cut(carried.size());
-  for (const Looked& looked : open) {
-    // A late value is not what the gauge is now.
-    if (time_of_series_key(looked.key) != 0) continue;
-    double& value = carried[looked.key];
-    value = looked.is_delta ? value + looked.number : looked.number;
-  }
+  const auto overlay = [&](bool deltas) {
+    for (const Looked& looked : open) {
+      // A late value is not what the gauge is now.
+      if (looked.is_delta != deltas || time_of_series_key(looked.key) != 0) continue;
+      double& value = carried[looked.key];
+      value = looked.is_delta ? value + looked.number : looked.number;
+    }
+  };
+  // Of two receive threads: a set beats deltas, as when their tables are merged.
+  overlay(true);
+  overlay(false);
   Numbers numbers;
   for (const auto& [key, value] : carried) numbers[admin_name(key)] = value;
   return numbers_answer(numbers, may_lack_some, bytes_max);

@@ -237,6 +237,30 @@ TEST_CASE("live view: what is forgotten is gone, of the open window and of gauge
   CHECK(rig.forget({.kinds = {Kind::gauge}, .match = "load.a"}).empty());
 }
 
+TEST_CASE("live view: a pattern with a ';' is one of name and tags") {
+  Rig rig(std::chrono::hours(1));
+  Client client(rig.port());
+  client.send("api.hits:1|c|#env:prod\napi.hits:2|c|#env:test\napi.hits:3|c");
+  rig.live_of(3);
+  const std::vector<Looked> found =
+      rig.look({.kinds = {Kind::counter}, .match = "*.hits;env=prod"});
+  REQUIRE(found.size() == 1);
+  CHECK(found[0].number == 1);
+  CHECK(rig.look({.match = "api.hits"}).size() == 3);
+  CHECK(rig.forget({.match = "api.hits;*"}).size() == 2);
+  CHECK(rig.look({.match = "*"}).size() == 1);
+}
+
+TEST_CASE("live view: it is known when something last came in") {
+  Rig rig(std::chrono::hours(1));
+  CHECK_FALSE(rig.live().last_heard);
+  Client client(rig.port());
+  client.send("hits:1|c");
+  const LiveState state = rig.live_of(1);
+  REQUIRE(state.last_heard);
+  CHECK(*state.last_heard <= state.now);
+}
+
 TEST_CASE("live view: a tap hears until it is untapped, also by its own callback") {
   Rig rig(std::chrono::hours(1));
   Client client(rig.port());

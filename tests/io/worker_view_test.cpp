@@ -84,6 +84,20 @@ TEST_CASE("worker: a report says what the open window holds, and the window goes
   CHECK(rig.report().counts[0].lines == 0);
 }
 
+TEST_CASE("worker: a report says when something last came in, also in a window before") {
+  Rig rig;
+  CHECK_FALSE(rig.report().last_heard);
+  const auto before =
+      std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+  rig.client->send("hits:1|c");
+  const auto heard = rig.report_of(1).last_heard;
+  REQUIRE(heard);
+  CHECK(*heard >= before);
+  CHECK(*heard <= std::chrono::system_clock::now());
+  rig.worker->close_window(1, window_of({}));
+  CHECK(rig.report().last_heard == heard);
+}
+
 TEST_CASE("worker: a report that was asked for before a window closed comes before its part") {
   Rig rig;
   for (std::uint64_t window = 1; window <= 200; ++window) {

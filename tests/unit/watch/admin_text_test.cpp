@@ -139,6 +139,12 @@ END
 )");
 }
 
+TEST_CASE("admin text: of what two receive threads heard of a gauge a set beats deltas") {
+  const std::string answer = "{\n  'g': 5\n}\nEND\n\n";
+  CHECK(gauges_answer({gauge("g", 5, false), gauge("g", 2, true)}, {}) == answer);
+  CHECK(gauges_answer({gauge("g", 2, true), gauge("g", 5, false)}, {}) == answer);
+}
+
 TEST_CASE("admin text: timers are lists of values") {
   CHECK(timers_answer({timed("t", {12, 7.5, 9}), timed("one", {1})},
                       {{"idle", Kind::timer}, {"t", Kind::timer}}) == R"({
