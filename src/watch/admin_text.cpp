@@ -310,7 +310,8 @@ std::string stats_answer(const LiveState& live, std::chrono::seconds uptime) {
   for (std::size_t i = 0; i < live.destinations.size(); ++i) {
     const DestinationState& state = live.destinations[i];
     if (i == 0) append_destination(out, "graphite", state, live, uptime);
-    if (i > 0 || state.name != "graphite") append_destination(out, state.name, state, live, uptime);
+    const bool is_said = state.name.empty() || (i == 0 && state.name == "graphite");
+    if (!is_said) append_destination(out, state.name, state, live, uptime);
   }
   out += fmt::format("tallyd.lost: {}\n", live.ledger.lost());
   return out + std::string(end_of_answer);

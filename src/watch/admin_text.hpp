@@ -90,7 +90,8 @@ std::string deleted_answer(const std::vector<AdminDeleted>& deleted,
                            std::size_t bytes_max = admin_answer_bytes_max);
 
 /// `stats`: ages and the uptime are in seconds, the duration of a flush in milliseconds. The first
-/// destination is also called `graphite`, as checks for the original know it. As there, what never
+/// destination is also called `graphite`, as checks for the original know it, and standard output
+/// only so. As there, what never
 /// failed did so in 1970, and what never succeeded did so at the start.
 std::string stats_answer(const LiveState& live, std::chrono::seconds uptime);
 

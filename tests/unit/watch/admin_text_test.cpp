@@ -302,8 +302,9 @@ TEST_CASE("admin text: before anything was heard ages are the uptime, and none i
   LiveState live;
   live.now = WallTime(1'700'000'000'000ms);
   live.destinations.resize(1);
-  live.destinations[0] = {.name = "graphite", .last_success_at = live.now + 5s};
-  CHECK(stats_answer(live, 7s) == R"(uptime: 7
+  for (const char* name : {"graphite", ""}) {
+    live.destinations[0] = {.name = name, .last_success_at = live.now + 5s};
+    CHECK(stats_answer(live, 7s) == R"(uptime: 7
 messages.last_msg_seen: 7
 messages.bad_lines_seen: 0
 graphite.last_flush: 0
@@ -314,6 +315,7 @@ tallyd.lost: 0
 END
 
 )");
+  }
 }
 
 TEST_CASE("admin text: the configuration is a line a key, with its origin and without secrets") {
