@@ -141,9 +141,9 @@ TEST_CASE("dashboard: of every naming, each query of a generated one returns dat
   influxd.start();
   for (const Naming& naming : namings) {
     CAPTURE(naming.name);
-    const std::string database = "of_" + std::to_string(&naming - namings.data());
+    const std::string own_database = "of_" + std::to_string(&naming - namings.data());
     std::vector<std::string> sets = naming.sets;
-    sets.push_back("influxdb.database=" + database);
+    sets.push_back("influxdb.database=" + own_database);
     sets.emplace_back("dialects.influx=false");  // for a name with a comma
     Tallyd tallyd({.influxdb_url = influxd.url(), .sets = sets});
     StatsdSender sender(tallyd.port());
@@ -156,7 +156,7 @@ TEST_CASE("dashboard: of every naming, each query of a generated one returns dat
     CHECK(queries.size() >= 6);
     for (const PanelQuery& query : queries) {
       CAPTURE(query.influxql);
-      CHECK(has_data(influxd.query(database, query.influxql)));
+      CHECK(has_data(influxd.query(own_database, query.influxql)));
     }
   }
 }

@@ -162,7 +162,9 @@ TEST_CASE("packet: no cut of any packet is read past its end, or taken for the w
                                         std::string(10, '\0') + statsd(),
                                     0))},
       {0, std::string(4, '\0') + ipv4(statsd())}};
-  for (const auto& [link_type, packet] : packets) {
+  for (const auto& each : packets) {  // no bindings: clang 14 cannot capture them
+    const std::uint16_t link_type = each.first;
+    const std::string& packet = each.second;
     CHECK(find_datagram(link_type, packet).kind == PacketKind::udp);
     for (std::size_t bytes = 0; bytes < packet.size(); ++bytes) {
       CAPTURE(link_type);

@@ -112,7 +112,7 @@ TEST_CASE("top view: what is lost is told by place, in red; nothing lost is gree
 TEST_CASE("top view: every screen is filled exactly, down to one of nothing") {
   const TopState state = state_of(ledger, series, TopTab::rate);
   for (std::size_t rows = 0; rows < 14; ++rows) {
-    for (const std::size_t columns : {0, 1, 7, 40, 80, 109, 110, 300}) {
+    for (const std::size_t columns : {0UL, 1UL, 7UL, 40UL, 80UL, 109UL, 110UL, 300UL}) {
       CAPTURE(rows);
       CAPTURE(columns);
       const auto lines = render(state, {.rows = rows, .columns = columns});
