@@ -25,17 +25,17 @@ using std::chrono::milliseconds;
 Result<InfluxSettings> influx_settings(const Config& config, const Config::Influxdb& from) {
   Result<Credentials> credentials = read_credentials(from);
   if (!credentials) return credentials.error();
-  InfluxSettings settings{.destination = destination_of(from),
-                          .credentials = std::move(credentials).value(),
-                          .timeout = from.timeout,
-                          .gzip = from.gzip,
-                          .ca_file = from.ca_file,
-                          .proxy = from.proxy,
-                          .reload_credentials = {},
+  InfluxSettings settings{.server = {.destination = destination_of(from),
+                                     .credentials = std::move(credentials).value(),
+                                     .timeout = from.timeout,
+                                     .gzip = from.gzip,
+                                     .ca_file = from.ca_file,
+                                     .proxy = from.proxy,
+                                     .reload_credentials = {}},
                           .spools_always = config.spool.when == Config::Spool::When::always,
                           .series_max = config.limits.series};
   if (!from.password_file.empty() || !from.token_file.empty()) {
-    settings.reload_credentials = [from] {
+    settings.server.reload_credentials = [from] {
       Result<Credentials> changed = read_credentials(from);
       return changed ? std::move(changed).value() : Credentials{};
     };

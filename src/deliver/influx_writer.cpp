@@ -1,14 +1,9 @@
 #include "deliver/influx_writer.hpp"
 
 #include <algorithm>
-#include <cassert>
-#include <iterator>
 #include <utility>
 
-#include "deliver/gzip.hpp"
-#include "deliver/url.hpp"
-
-// The outboxes say what to send and when, `judge` what an answer means; here is only what moves
+// The outboxes say what to send and when, the server what an answer means; here is only what moves
 // between them. `pump` is the one place where a request begins, and it is called after everything
 // that may have changed an outbox.
 
@@ -28,22 +23,6 @@ std::uint64_t random_number() {
   return number;
 }
 
-bool is_same(const Credentials& a, const Credentials& b) {
-  return a.password == b.password && a.token == b.token;
-}
-
-// What the request could not hold the database does not have, whatever it says of the rest.
-void add_left_out(const std::vector<std::uint32_t>& left_out, Verdict& verdict) {
-  if (left_out.empty() || verdict.action != Action::written) return;
-  std::vector<std::uint32_t> all;
-  std::ranges::set_union(verdict.refused_lines, left_out, std::back_inserter(all));
-  verdict.points_lost += static_cast<std::uint32_t>(all.size() - verdict.refused_lines.size());
-  verdict.refused_lines = std::move(all);
-  verdict.loss = PointLoss::refused;
-  if (verdict.message.empty())
-    verdict.message = "the API of InfluxDB 0.8 has no words for some points: they are lost";
-}
-
 }  // namespace
 
 InfluxWriter::Lane::Lane(OutboxLimits limits, KnownSeries& known)
@@ -53,22 +32,19 @@ InfluxWriter::InfluxWriter(uv::Loop& loop, InfluxSettings settings, OutboxLimits
                            spdlog::logger& log, std::unique_ptr<Backlog> backlog)
     : loop_(loop),
       settings_(std::move(settings)),
-      url_(without_end_slashes(settings_.destination.url)),
       limits_(limits),
       backlog_(std::move(backlog)),
-      log_(log, settings_.destination.url),
+      log_(log, settings_.server.destination.url),
       known_(settings_.series_max, random_number()),
       live_(limits, known_),
       replay_(limits, known_),
-      http_(loop,
-            {.timeout = settings_.timeout, .ca_file = settings_.ca_file, .proxy = settings_.proxy}),
+      server_(loop, settings_.server, log_),
       timer_(loop,
              [this] {
                if (drained_) live_.outbox.hurry();
                pump();
              }),
-      drain_timer_(loop, [this] { end_drain(); }),
-      is_api_known_(settings_.destination.api_is_fixed) {
+      drain_timer_(loop, [this] { end_drain(); }) {
   if (backlog_ && !backlog_->empty()) timer_.start(milliseconds{0});
 }
 
@@ -143,7 +119,7 @@ void InfluxWriter::bury(Lane& lane) {
 // ---- when the next request begins ---------------------------------------------------------------
 
 void InfluxWriter::pump() {
-  if (is_asking_) return;
+  if (server_.is_asking()) return;
   if (drained_ && live_.outbox.empty()) return end_drain();
   feed_replay();
   attempt(live_);
@@ -156,7 +132,8 @@ std::optional<Instant> InfluxWriter::due(const Lane& lane) const {
   // While the destination is down one request at a time finds out, the newest data first.
   const bool other_tries = is_down_ && (live_.sent != nullptr || replay_.sent != nullptr);
   const bool is_replay = &lane == &replay_;
-  if (is_asking_ || other_tries || (is_replay && (drained_ || (is_down_ && !live_.outbox.empty()))))
+  if (server_.is_asking() || other_tries ||
+      (is_replay && (drained_ || (is_down_ && !live_.outbox.empty()))))
     return std::nullopt;
   std::optional<Instant> at = lane.outbox.due();
   if (!at || drained_) return at;
@@ -186,32 +163,16 @@ void InfluxWriter::arm() {
 // ---- a write and its answer --------------------------------------------------------------------
 
 void InfluxWriter::send(Lane& lane) {
-  if (!is_api_known_) return find_api(lane, 0);
-  ApiRequest request = write_request(settings_.destination, settings_.credentials, *lane.sent);
-  lane.left_out = std::move(request.left_out);
-  HttpRequest write = post_to(url_, std::move(request));
-  std::optional<std::string> packed;
-  if (settings_.gzip) packed = gzip(write.body);
-  if (packed) {
-    write.body = std::move(*packed);
-    write.headers.emplace_back("Content-Encoding: gzip");
-  }
-  http_.send(std::move(write),
-             [this, &lane](const Response& response) { on_answer(lane, response); });
+  server_.write(*lane.sent, [this, &lane](const WriteAnswer& answer) { on_answer(lane, answer); });
 }
 
-void InfluxWriter::on_answer(Lane& lane, const Response& response) {
-  Verdict verdict = judge(response, *lane.sent, settings_.destination);
-  if (std::exchange(has_created_, false) && verdict.action == Action::create_database) {
-    verdict.action = Action::keep;  // so that it waits for the back-off before it is created again
-    verdict.message += ", although it was created a moment ago";
-  }
-  add_left_out(lane.left_out, verdict);
-  settle(lane, std::move(verdict), response);
+void InfluxWriter::on_answer(Lane& lane, const WriteAnswer& answer) {
+  settle(lane, answer);
   pump();
 }
 
-void InfluxWriter::settle(Lane& lane, Verdict verdict, const Response& response) {
+void InfluxWriter::settle(Lane& lane, const WriteAnswer& answer) {
+  const Verdict& verdict = answer.verdict;
   const DeliveryLog::Waiting before = waiting();
   const std::size_t bytes = lane.sent->body.size();
   if (verdict.action == Action::known_alone) known_.begin();
@@ -219,13 +180,11 @@ void InfluxWriter::settle(Lane& lane, Verdict verdict, const Response& response)
   lane.sent = nullptr;
   bury(lane);
   if (verdict.action == Action::keep) fail(lane, verdict);
-  log_.settled(kind_of(LogThrottle::Kind::Topic::write, response, verdict), verdict,
+  log_.settled(kind_of(LogThrottle::Kind::Topic::write, answer.response, verdict), verdict,
                verdict.action == Action::keep ? waiting() : before, now());
   if (verdict.action == Action::written) end_outage();
   after_settling(lane, verdict, bytes);
-  if (verdict.api_in_doubt) doubt_api(response);
-  if (response.status == 401) reload_credentials();
-  if (verdict.action == Action::create_database) create_database();
+  mend(answer);
 }
 
 // The record of the replay lane is done when nothing of it is left there.
@@ -260,7 +219,6 @@ void InfluxWriter::begin_outage(Instant next_attempt) {
 }
 
 void InfluxWriter::end_outage() {
-  has_switched_ = false;
   if (!std::exchange(is_down_, false)) return;
   live_.outbox.hurry();
   // After a long one a whole fleet has a backlog: not all shall send it in the same second.
@@ -271,43 +229,12 @@ void InfluxWriter::end_outage() {
 
 // ---- questions beside the writes ---------------------------------------------------------------
 
-HttpRequest InfluxWriter::get(std::string_view path) const {
-  return {.method = HttpRequest::Method::get,
-          .url = url_ + std::string(path),
-          .body = {},
-          .headers = {}};
-}
-
-void InfluxWriter::ask(HttpRequest question, Http::Done done) {
-  is_asking_ = true;
-  http_.send(std::move(question), [this, done = std::move(done)](const Response& response) {
-    is_asking_ = false;
-    done(response);
-  });
-}
-
-// With a payload in flight: if nobody answers, that is its failed attempt.
-void InfluxWriter::find_api(Lane& lane, std::size_t probe) {
-  ask(get(probe_paths[probe]), [this, &lane, probe](const Response& response) {
-    if (!response.transport_error.empty()) return on_answer(lane, response);
-    const std::optional<Server> server = identify(response);
-    if (!server && probe + 1 < std::size(probe_paths)) return find_api(lane, probe + 1);
-    if (server) use(*server);
-    is_api_known_ = true;  // or no one knows: then the answer to the write tells
-    send(lane);
-  });
-}
-
-void InfluxWriter::doubt_api(const Response& response) {
-  if (settings_.destination.api_is_fixed) return;
-  const std::optional<Server> server = identify(response);
-  if (!server) {
-    is_api_known_ = false;
-  } else if (server->api != settings_.destination.api) {
-    use(*server);
-    // Once: behind one address there may be two that send us from one to the other.
-    if (!std::exchange(has_switched_, true)) hurry();
-  }
+/// What an answer asks for beside another attempt.
+void InfluxWriter::mend(const WriteAnswer& answer) {
+  const bool speaks_anew = answer.verdict.api_in_doubt && server_.doubt_api(answer);
+  const bool is_another = answer.response.status == 401 && server_.reload_credentials();
+  if (speaks_anew || is_another) hurry();
+  if (answer.verdict.action == Action::create_database) create_database();
 }
 
 void InfluxWriter::hurry() {
@@ -316,16 +243,10 @@ void InfluxWriter::hurry() {
   replay_.outbox.hurry();
 }
 
-void InfluxWriter::use(const Server& server) {
-  settings_.destination.api = server.api;
-  log_.found(server);
-}
-
 // A server that stores nothing of a payload, but answers other questions: one of its lines may be
-// the cause. Not all that take points know /ping.
+// the cause.
 void InfluxWriter::ask_if_alive(Lane& lane) {
-  ask(get("/ping"), [this, &lane](const Response& response) {
-    const bool is_alive = response.transport_error.empty() && response.status < 500;
+  server_.ask_if_alive([this, &lane](bool is_alive) {
     if (is_alive) {
       const bool others = live_.outbox.counts().written > written_before_replay_;
       lane.outbox.halve_front(&lane == &replay_ && others);
@@ -336,37 +257,19 @@ void InfluxWriter::ask_if_alive(Lane& lane) {
   });
 }
 
-void InfluxWriter::reload_credentials() {
-  if (!settings_.reload_credentials) return;
-  Credentials changed = settings_.reload_credentials();
-  const bool has_none = changed.password.empty() && changed.token.empty();
-  if (has_none || is_same(changed, settings_.credentials)) return;
-  settings_.credentials = std::move(changed);
-  log_.credentials_changed(settings_.credentials.username);
-  hurry();
-}
-
 void InfluxWriter::create_database() {
-  std::optional<ApiRequest> request =
-      create_database_request(settings_.destination, settings_.credentials);
-  if (!request) return;
-  ask(post_to(url_, std::move(*request)), [this](const Response& response) {
-    on_created(response);
+  server_.create_database([this](const Verdict& verdict, const Response& response) {
+    on_created(verdict, response);
     pump();
   });
 }
 
-void InfluxWriter::on_created(const Response& response) {
-  const Verdict verdict = judge_created(response, settings_.destination);
-  has_created_ = verdict.action == Action::written;
-  if (has_created_) {
-    log_.created(settings_.destination.database);
-    return hurry();
-  }
+void InfluxWriter::on_created(const Verdict& verdict, const Response& response) {
+  if (verdict.action == Action::written) return hurry();
   log_.failed({.topic = LogThrottle::Kind::Topic::create, .status = response.status}, verdict,
               waiting(), now());
   begin_outage(std::max(live_.outbox.due().value_or(now()), replay_.outbox.due().value_or(now())));
-  if (response.status == 401) reload_credentials();
+  if (response.status == 401 && server_.reload_credentials()) hurry();
 }
 
 // ---- the end -----------------------------------------------------------------------------------
@@ -381,10 +284,9 @@ void InfluxWriter::drain(milliseconds at_most, std::function<void()> done) {
 }
 
 void InfluxWriter::end_drain() {
-  http_.cancel();
+  server_.cancel();
   timer_.stop();
   drain_timer_.stop();
-  is_asking_ = false;
   if (live_.sent != nullptr) live_.outbox.settle(live_.sent->id, {.action = Action::keep}, now());
   live_.sent = nullptr;
   move_to_disk();

@@ -1,8 +1,8 @@
 #pragma once
-// Points on their way to one InfluxDB: two lanes, the spool behind them, a client, and one timer.
+// Points on their way to one InfluxDB: two lanes, the spool behind them, the server, one timer.
 //
 //     push ----> live   (Outbox, in memory) ----------+
-//       |                                             +--> write_request -> Http -> judge -> settle
+//       |                                             +--> InfluxServer -> Verdict -> settle
 //       +-----> spool (disk) --> replay (Outbox, one -+
 //                                record at a time)
 //
@@ -15,15 +15,12 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <string>
-#include <vector>
 
 #include "deliver/backlog.hpp"
 #include "deliver/delivery_log.hpp"
-#include "deliver/http.hpp"
+#include "deliver/influx_server.hpp"
 #include "deliver/known_series.hpp"
 #include "deliver/output.hpp"
-#include "tally/api.hpp"
 #include "tally/outbox.hpp"
 #include "tally/verdict.hpp"
 #include "uv/handles.hpp"
@@ -31,15 +28,7 @@
 namespace tally {
 
 struct InfluxSettings {
-  Destination destination;  ///< its url: http://host:8086; a path and a slash at the end are fine
-  Credentials credentials;
-  std::chrono::milliseconds timeout{10'000};
-  bool gzip = true;
-  std::string ca_file;  ///< "" is the system's bundle
-  std::string proxy;    ///< "" is none
-  /// Asked after a 401, if set: what the credentials are now. What differs from those refused is
-  /// tried at once.
-  std::function<Credentials()> reload_credentials;
+  ServerSettings server;
   bool spools_always = false;            ///< not only when the destination fails
   std::uint64_t series_max = 1'000'000;  ///< of a database that is full and knows them
   std::uint64_t replay_rate = 4 << 20;   ///< bytes/s of line protocol from the spool, at most
@@ -75,8 +64,7 @@ class InfluxWriter : public Output {
   struct Lane {
     Lane(OutboxLimits limits, KnownSeries& known);
     Outbox outbox;
-    const Payload* sent = nullptr;        ///< in flight; the outbox owns it
-    std::vector<std::uint32_t> left_out;  ///< lines of it that the request does not hold
+    const Payload* sent = nullptr;  ///< in flight; the outbox owns it
   };
 
   Instant now() const;
@@ -90,8 +78,8 @@ class InfluxWriter : public Output {
   void arm();
 
   void send(Lane& lane);
-  void on_answer(Lane& lane, const Response& response);
-  void settle(Lane& lane, Verdict verdict, const Response& response);
+  void on_answer(Lane& lane, const WriteAnswer& answer);
+  void settle(Lane& lane, const WriteAnswer& answer);
   void after_settling(Lane& lane, const Verdict& verdict, std::size_t bytes);
   void bury(Lane& lane);
   void fail(const Lane& lane, const Verdict& verdict);
@@ -100,35 +88,25 @@ class InfluxWriter : public Output {
   void move_to_disk();
   void end_drain();
 
-  HttpRequest get(std::string_view path) const;
-  void ask(HttpRequest question, Http::Done done);
-  void find_api(Lane& lane, std::size_t probe);
-  void doubt_api(const Response& response);
-  void use(const Server& server);
-  void hurry();
+  void mend(const WriteAnswer& answer);
   void ask_if_alive(Lane& lane);
-  void reload_credentials();
   void create_database();
-  void on_created(const Response& response);
+  void on_created(const Verdict& verdict, const Response& response);
+  void hurry();
 
   uv::Loop& loop_;
-  InfluxSettings settings_;  ///< with the API that was found and the credentials read last
-  std::string url_;          ///< what paths are put behind
+  InfluxSettings settings_;
   OutboxLimits limits_;
   std::unique_ptr<Backlog> backlog_;
   DeliveryLog log_;
   KnownSeries known_;
   Lane live_;
   Lane replay_;
-  Http http_;
+  InfluxServer server_;
   uv::Timer timer_;  ///< the next attempt
   uv::Timer drain_timer_;
 
-  bool is_api_known_;
-  bool is_asking_ = false;     ///< something else than a write; nothing is sent meanwhile
-  bool has_created_ = false;   ///< the database, and no other answer came since
-  bool has_switched_ = false;  ///< the API, and nothing was written since
-  bool is_down_ = false;       ///< the last attempt failed
+  bool is_down_ = false;  ///< the last attempt failed
   Instant down_since_{};
   Instant not_before_{};          ///< no attempt while down
   Instant no_question_before_{};  ///< whether the server is alive

@@ -61,7 +61,7 @@ Payload payload_of(const std::string& name, std::uint32_t points = 1) {
 /// CHECKed at each turn of the loop.
 class Rig {
  public:
-  Rig() { settings.destination.url = server.url(); }
+  Rig() { settings.server.destination.url = server.url(); }
 
   InfluxWriter& start() {
     auto backlog = Backlog::open(
@@ -94,9 +94,9 @@ class Rig {
   tally::uv::Loop loop;
   std::vector<std::string> bodies;  ///< stored, in order
   FakeServer server{loop, [this](const FakeRequest& request) { return answer(request); }};
-  InfluxSettings settings{.destination = {.api_is_fixed = true, .database = "metric"},
-                          .credentials = {},
-                          .gzip = false};
+  InfluxSettings settings{.server = {.destination = {.api_is_fixed = true, .database = "metric"},
+                                     .credentials = {},
+                                     .gzip = false}};
 
  private:
   FakeReply answer(const FakeRequest& request) {

@@ -83,7 +83,7 @@ bool is_write(const FakeRequest& request) {
 class Rig {
  public:
   explicit Rig(FakeServer::Script script) : server(loop, std::move(script)) {
-    settings.destination.url = server.url();
+    settings.server.destination.url = server.url();
   }
 
   InfluxWriter& start(OutboxLimits limits = {}) {
@@ -110,8 +110,8 @@ class Rig {
 
   tally::uv::Loop loop;
   FakeServer server;
-  InfluxSettings settings{.destination = {.api_is_fixed = true, .database = "metric"},
-                          .credentials = {}};
+  InfluxSettings settings{
+      .server = {.destination = {.api_is_fixed = true, .database = "metric"}, .credentials = {}}};
   std::ostringstream text;
   spdlog::logger log = make_log();
   std::optional<InfluxWriter> writer;
@@ -128,8 +128,8 @@ class Rig {
 
 TEST_CASE("influx writer: a payload arrives compressed, and its bytes are those that were pushed") {
   Rig rig([](const FakeRequest&) { return reply(204); });
-  rig.settings.destination.username = rig.settings.credentials.username = "wr";
-  rig.settings.credentials.password = "secret";
+  rig.settings.server.destination.username = rig.settings.server.credentials.username = "wr";
+  rig.settings.server.credentials.password = "secret";
   rig.server.listen();
   InfluxWriter& writer = rig.start();
   const Payload payload = lines(1'000);
@@ -173,10 +173,10 @@ TEST_CASE("influx writer: where it writes follows from its settings") {
   for (const Row& row : rows) {
     CAPTURE(row.name);
     Rig rig([](const FakeRequest&) { return reply(204); });
-    rig.settings.destination.url += row.path;
-    rig.settings.destination.database = row.database;
-    rig.settings.destination.retention_policy = row.retention_policy;
-    rig.settings.gzip = false;
+    rig.settings.server.destination.url += row.path;
+    rig.settings.server.destination.database = row.database;
+    rig.settings.server.destination.retention_policy = row.retention_policy;
+    rig.settings.server.gzip = false;
     rig.server.listen();
     Payload payload = lines(1);
     payload.precision = row.precision;
@@ -253,7 +253,7 @@ TEST_CASE("influx writer: after an answer that broke off the same bytes are sent
 
 TEST_CASE("influx writer: a mute server costs its time-out, and the points are kept") {
   Rig rig([](const FakeRequest&) { return mute(); });
-  rig.settings.timeout = 50ms;
+  rig.settings.server.timeout = 50ms;
   rig.server.listen();
   InfluxWriter& writer = rig.start();
   writer.push(lines(5));
@@ -270,9 +270,9 @@ TEST_CASE("influx writer: a missing database is created, and the points sent aga
     exists = true;
     return created();
   });
-  rig.settings.destination.database = "we\"ird\\db";
-  rig.settings.destination.username = rig.settings.credentials.username = "admin";
-  rig.settings.credentials.password = "pw";
+  rig.settings.server.destination.database = "we\"ird\\db";
+  rig.settings.server.destination.username = rig.settings.server.credentials.username = "admin";
+  rig.settings.server.credentials.password = "pw";
   rig.server.listen();
   rig.start().push(lines(3));
   REQUIRE(rig.run_until_empty());
@@ -342,10 +342,10 @@ TEST_CASE(
                ? reply(204)
                : error(401, "authorization failed");
   });
-  rig.settings.destination.username = rig.settings.credentials.username = "wr";
-  rig.settings.credentials.password = "canary-old";
+  rig.settings.server.destination.username = rig.settings.server.credentials.username = "wr";
+  rig.settings.server.credentials.password = "canary-old";
   int reads = 0;
-  rig.settings.reload_credentials = [&] {
+  rig.settings.server.reload_credentials = [&] {
     return tally::Credentials{.username = "wr",
                               .password = ++reads < 3 ? "canary-old" : "canary-new"};
   };
@@ -383,7 +383,7 @@ TEST_CASE("influx writer: each trouble that only an operator can mend has its ow
   for (const Row& row : rows) {
     CAPTURE(row.name);
     Rig rig([&](const FakeRequest&) { return row.answer; });
-    rig.settings.destination.create_database = false;
+    rig.settings.server.destination.create_database = false;
     rig.server.listen();
     rig.start().push(lines(7));
     REQUIRE(run_until(rig.loop, [&] { return rig.writer->counts().attempts == 1; }));
@@ -542,8 +542,9 @@ TEST_CASE("influx writer: with nothing queued it keeps no loop alive") {
   server.emplace(loop, [](const FakeRequest&) { return reply(204); });
   server->listen();
   InfluxWriter writer(
-      loop, {.destination = {.url = server->url(), .database = "metric"}, .credentials = {}}, {},
-      log);
+      loop,
+      {.server = {.destination = {.url = server->url(), .database = "metric"}, .credentials = {}}},
+      {}, log);
   CHECK_FALSE(uv_loop_alive(loop.raw()) == 0);  // the server's
   writer.push(lines(1));
   REQUIRE(run_until(loop, [&] { return writer.counts().queued == 0; }));
@@ -588,7 +589,7 @@ TEST_CASE("influx writer: the API is found out before the first write, and once"
       if (request.target == "/ping") return row.ping;
       return request.target == "/health" ? row.health : reply(204);
     });
-    rig.settings.destination.api_is_fixed = false;
+    rig.settings.server.destination.api_is_fixed = false;
     rig.server.listen();
     InfluxWriter& writer = rig.start();
     writer.push(lines(2));
@@ -612,7 +613,7 @@ TEST_CASE("influx writer: a server that becomes another version is followed, and
     if (is_write(request)) return is_new ? version(404, name, "page not found") : reply(204);
     return reply(204);
   });
-  rig.settings.destination.api_is_fixed = false;
+  rig.settings.server.destination.api_is_fixed = false;
   rig.server.listen();
   InfluxWriter& writer = rig.start();
   writer.push(lines(2));
@@ -627,7 +628,7 @@ TEST_CASE("influx writer: a server that becomes another version is followed, and
 
 TEST_CASE("influx writer: while nobody answers, the question is the attempt") {
   Rig rig([](const FakeRequest&) { return version(204, "1.6.7"); });
-  rig.settings.destination.api_is_fixed = false;
+  rig.settings.server.destination.api_is_fixed = false;
   InfluxWriter& writer = rig.start();
   writer.push(lines(2));
   REQUIRE(run_until(rig.loop, [&] { return writer.counts().attempts >= 2; }));
