@@ -1,5 +1,6 @@
 #include "daemon/outputs.hpp"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -34,6 +35,8 @@ Result<InfluxSettings> influx_settings(const Config& config, const Config::Influ
                                      .reload_credentials = {}},
                           .spools_always = config.spool.when == Config::Spool::When::always,
                           .series_max = config.limits.series};
+  // Then log lines need not tell whom they are about.
+  if (config.influxdb.size() == 1) settings.server.destination.name.clear();
   if (!from.password_file.empty() || !from.token_file.empty()) {
     settings.server.reload_credentials = [from] {
       Result<Credentials> changed = read_credentials(from);
@@ -98,11 +101,14 @@ Status Outputs::open_influxdb(const Config& config, std::size_t index, const Spo
       return opened.error();
     } else {
       log_.error("{}; points for {} wait in memory only, and an end of tallyd loses them",
-                 opened.error().message, to.url);
+                 opened.error().message,
+                 config.influxdb.size() == 1 ? to.url : destination_name(to));
     }
   }
-  log_.info("ready: windows of {} go to {} database {}, and wait {}",
-            duration_to_string(config.flush.interval), to.url, quote(to.database),
+  const std::string called =
+      config.influxdb.size() == 1 ? "" : fmt::format(" ({})", destination_name(to));
+  log_.info("ready: windows of {} go to {} database {}{}, and wait {}",
+            duration_to_string(config.flush.interval), to.url, quote(to.database), called,
             backlog ? "on disk in " + quote(spool->directory) + " while it is away"
                     : "in memory while it is away (see spool.directory)");
   names_.push_back(destination_name(to));

@@ -34,7 +34,7 @@ InfluxWriter::InfluxWriter(uv::Loop& loop, InfluxSettings settings, OutboxLimits
       settings_(std::move(settings)),
       limits_(limits),
       backlog_(std::move(backlog)),
-      log_(log, settings_.server.destination.url),
+      log_(log, settings_.server.destination.url, settings_.server.destination.name),
       known_(settings_.series_max, random_number()),
       live_(limits, known_),
       replay_(limits, known_),

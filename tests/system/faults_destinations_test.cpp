@@ -125,6 +125,26 @@ TEST_CASE("F30: a destination that never answers holds up a stop for less than 5
   CHECK(lives.spool().waiting().sum(hits_measurement) == static_cast<double>(load.lines()));
 }
 
+TEST_CASE("F30: of two destinations on one url each line of the log names the one it is about") {
+  Badflux server(ServerKind::influx_1, {.databases = {"metric", "other"}});
+  Lives lives({.influxdb_url = server.url(),
+               .more_destinations = {"name = \"second\"\ndatabase = \"other\"\nurl = \"" +
+                                     server.url() + "\"\n"}});
+  Load load(lives.begin().port());
+  load.run(400ms);
+  REQUIRE(lives.tallyd().wait_for_log(" second: nothing answers at " + server.url()));
+  CHECK(lives.tallyd().wait_for_log(" " + name_of(server) + ": nothing answers at"));
+  server.listen();
+  load.run(200ms);
+  for (const std::string& name : {name_of(server), std::string("second")})
+    CHECK(lives.tallyd().wait_for_log(" " + name + ": " + server.url() + " takes points again"));
+  const std::string log = lives.tallyd().log();
+  CHECK(occurrences(log, "database \"other\" (second), and wait on disk in ") == 1);
+  for (const char* said : {"nothing answers at", "takes points again after"})
+    CHECK(occurrences(log, said) == 2);
+  lives.stop();
+}
+
 TEST_CASE("F30: without a disk the dead one's points wait in its own memory") {
   Badflux alive;
   Badflux dead;
