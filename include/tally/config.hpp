@@ -91,7 +91,7 @@ struct Config {
     std::string org;  ///< of 2.x
     std::string username;
     std::string password;       ///< never printed
-    std::string password_file;  ///< read by the daemon, again after each 401
+    std::string password_file;  ///< read by the daemon, again after a 401 or 403
     std::string token;          ///< never printed
     std::string token_file;     ///< as password_file
     std::chrono::milliseconds timeout = std::chrono::seconds(10);

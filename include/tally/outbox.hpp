@@ -64,9 +64,9 @@ struct OutboxCounts {
 DeliveryCounts delivery_of(const OutboxCounts& counts);
 
 /// Payloads in order, one in flight at a time. Back-off is full jitter: a random time up to
-/// 0.5 s * 2^n, at most 30 s (60 s when only an operator can mend it), at least the server's
-/// Retry-After (of which 300 s at most), reset by the first success and the first `may_be_a_line`
-/// (M. Brooker, "Exponential Backoff And Jitter", 2015).
+/// 0.5 s * 2^n, at most 30 s (5 s * 2^n and 60 s when only an operator can mend it), at least the
+/// server's Retry-After (of which 300 s at most), reset by the first success and the first
+/// `may_be_a_line` (M. Brooker, "Exponential Backoff And Jitter", 2015).
 ///
 /// What a verdict makes of the payload in flight. Parts take its place, with new ids, and are sent
 /// at once, for the server is well:

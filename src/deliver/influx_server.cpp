@@ -140,6 +140,15 @@ void InfluxServer::ask_if_alive(std::function<void(bool)> done) {
   });
 }
 
+void InfluxServer::ask_if_mended(std::function<void(bool)> done) {
+  const Payload nothing;
+  const Destination& to = settings_.destination;
+  ask(post_to(url_, write_request(to, settings_.credentials, nothing)),
+      [done = std::move(done), to, nothing](const Response& response) {
+        done(judge(response, nothing, to).action == Action::written);
+      });
+}
+
 bool InfluxServer::create_database(OnVerdict done) {
   std::optional<ApiRequest> request =
       create_database_request(settings_.destination, settings_.credentials);

@@ -26,8 +26,8 @@ struct ServerSettings {
   bool gzip = true;
   std::string ca_file;  ///< "" is the system's bundle
   std::string proxy;    ///< "" is none
-  /// Asked after a 401, if set: what the credentials are now. What differs from those refused is
-  /// tried at once.
+  /// Asked after a 401 or 403, if set: what the credentials are now. What differs from those
+  /// refused is tried at once.
   std::function<Credentials()> reload_credentials;
 };
 
@@ -61,6 +61,10 @@ class InfluxServer {
   /// `written` if the database is there now. False, and nothing is asked, where only an operator
   /// can make one. REQUIRES: not asking.
   bool create_database(OnVerdict done);
+
+  /// After an answer with `shows_without_points`: whether the server would take points now.
+  /// REQUIRES: not asking.
+  void ask_if_mended(std::function<void(bool)> done);
 
   /// Whether it answers anything at all without an error of its own. REQUIRES: not asking.
   void ask_if_alive(std::function<void(bool)> done);

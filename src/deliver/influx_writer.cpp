@@ -14,6 +14,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds drain_pause{
     200};  // between attempts while draining, in place of the back-off
+constexpr milliseconds mend_pause{3'000};
 constexpr milliseconds ask_pause{5'000};  // until a server that is not even alive is asked again
 
 std::uint64_t random_number() {
@@ -44,6 +45,7 @@ InfluxWriter::InfluxWriter(uv::Loop& loop, InfluxSettings settings, OutboxLimits
                if (drained_) live_.outbox.hurry();
                pump();
              }),
+      mend_timer_(loop, [this] { look_if_mended(); }),
       drain_timer_(loop, [this] { end_drain(); }) {
   if (backlog_ && !backlog_->empty()) timer_.start(milliseconds{0});
 }
@@ -232,9 +234,34 @@ void InfluxWriter::end_outage() {
 /// What an answer asks for beside another attempt.
 void InfluxWriter::mend(const WriteAnswer& answer) {
   const bool speaks_anew = answer.verdict.api_in_doubt && server_.doubt_api(answer);
-  const bool is_another = answer.response.status == 401 && server_.reload_credentials();
+  watch_for_mending(answer);
+  const bool is_another = awaits_credentials_ && server_.reload_credentials();
   if (speaks_anew || is_another) hurry();
   if (answer.verdict.action == Action::create_database) create_database();
+}
+
+// A back-off of up to a minute is for what costs the server something. Reading a file costs it
+// nothing, a write of no points next to nothing: these tell within seconds that an operator was
+// here.
+void InfluxWriter::watch_for_mending(const WriteAnswer& answer) {
+  const int status = answer.response.status;
+  awaits_credentials_ = status == 401 || status == 403;
+  awaits_server_ = answer.verdict.shows_without_points;
+  if (!awaits_credentials_ && !awaits_server_) return mend_timer_.stop();
+  mend_timer_.start(mend_pause, mend_pause);
+}
+
+void InfluxWriter::look_if_mended() {
+  if (awaits_credentials_ && server_.reload_credentials()) {
+    hurry();
+    return pump();
+  }
+  const bool is_busy = server_.is_asking() || live_.sent != nullptr || replay_.sent != nullptr;
+  if (!awaits_server_ || is_busy) return;
+  server_.ask_if_mended([this](bool is_mended) {
+    if (is_mended) hurry();
+    pump();
+  });
 }
 
 void InfluxWriter::hurry() {
@@ -269,7 +296,8 @@ void InfluxWriter::on_created(const Verdict& verdict, const Response& response) 
   log_.failed({.topic = LogThrottle::Kind::Topic::create, .status = response.status}, verdict,
               waiting(), now());
   begin_outage(std::max(live_.outbox.due().value_or(now()), replay_.outbox.due().value_or(now())));
-  if (response.status == 401 && server_.reload_credentials()) hurry();
+  awaits_credentials_ = response.status == 401 || response.status == 403;
+  if (awaits_credentials_ && server_.reload_credentials()) hurry();
 }
 
 // ---- the end -----------------------------------------------------------------------------------
@@ -286,6 +314,7 @@ void InfluxWriter::drain(milliseconds at_most, std::function<void()> done) {
 void InfluxWriter::end_drain() {
   server_.cancel();
   timer_.stop();
+  mend_timer_.stop();
   drain_timer_.stop();
   if (live_.sent != nullptr) live_.outbox.settle(live_.sent->id, {.action = Action::keep}, now());
   live_.sent = nullptr;

@@ -89,6 +89,8 @@ class InfluxWriter : public Output {
   void end_drain();
 
   void mend(const WriteAnswer& answer);
+  void watch_for_mending(const WriteAnswer& answer);
+  void look_if_mended();
   void ask_if_alive(Lane& lane);
   void create_database();
   void on_created(const Verdict& verdict, const Response& response);
@@ -103,10 +105,13 @@ class InfluxWriter : public Output {
   Lane live_;
   Lane replay_;
   InfluxServer server_;
-  uv::Timer timer_;  ///< the next attempt
+  uv::Timer timer_;       ///< the next attempt
+  uv::Timer mend_timer_;  ///< the next look whether an operator has mended what is wrong
   uv::Timer drain_timer_;
 
-  bool is_down_ = false;  ///< the last attempt failed
+  bool is_down_ = false;             ///< the last attempt failed
+  bool awaits_credentials_ = false;  ///< what the mending would be
+  bool awaits_server_ = false;
   Instant down_since_{};
   Instant not_before_{};          ///< no attempt while down
   Instant no_question_before_{};  ///< whether the server is alive

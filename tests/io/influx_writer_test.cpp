@@ -331,8 +331,12 @@ TEST_CASE("influx writer: a database that stays missing is not created again bef
   CHECK(rig.server.requests().size() == 3);
   CHECK(rig.count_lines("although it was created a moment ago") == 1);
   // Then the whole round again.
-  REQUIRE(rig.run_until_requests(5));
-  CHECK(rig.server.requests()[4].target == "/query");
+  const auto creations = [&] {
+    const auto& requests = rig.server.requests();
+    return std::count_if(requests.begin(), requests.end(),
+                         [](const auto& request) { return request.target == "/query"; });
+  };
+  REQUIRE(run_until(rig.loop, [&] { return creations() == 2; }));
 }
 
 TEST_CASE(
@@ -353,11 +357,56 @@ TEST_CASE(
   rig.start().push(lines(2));
   REQUIRE(rig.run_until_empty());
   CHECK(reads == 3);
-  CHECK(rig.server.requests().size() == 4);
+  CHECK(rig.server.requests().size() <= 4);  // the file is read oftener than the server is asked
   CHECK(rig.writer->counts().written == 2);
   CHECK(rig.count_lines("refused user \"wr\"") == 1);
   CHECK(rig.count_lines("the password of \"wr\"") == 1);
   CHECK(rig.count_lines("canary") == 0);
+}
+
+TEST_CASE("influx writer: what an operator mends is taken within seconds, not after the back-off") {
+  struct Row {
+    const char* name;
+    FakeReply refusal;
+    bool mends_password;
+  };
+  const std::vector<Row> rows{
+      {"a database made by hand", no_database(), false},
+      {"another user's password", error(403, "\"wr\" user is not authorized to write"), true},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    bool is_mended = false;
+    Rig rig([&](const FakeRequest& request) {
+      const bool is_new = request.headers.count("authorization") != 0 &&
+                          request.headers.at("authorization") != "Basic d3I6b2xk";
+      return is_mended && (is_new || !row.mends_password) ? reply(204) : row.refusal;
+    });
+    rig.settings.server.destination.create_database = false;
+    rig.settings.server.destination.username = rig.settings.server.credentials.username = "wr";
+    rig.settings.server.credentials.password = "old";
+    rig.settings.server.reload_credentials = [&] {
+      return tally::Credentials{.username = "wr",
+                                .password = is_mended && row.mends_password ? "new" : "old"};
+    };
+    rig.server.listen();
+    InfluxWriter& writer = rig.start();
+    writer.push(lines(2));
+    // It is a write of no points that tells, or the file.
+    std::size_t empty = 0;
+    REQUIRE(run_until(rig.loop, [&] {
+      const auto& requests = rig.server.requests();
+      empty = static_cast<std::size_t>(
+          std::count_if(requests.begin(), requests.end(),
+                        [](const auto& request) { return request.body.empty(); }));
+      return empty > 0 && writer.counts().attempts >= 2;
+    }));
+    is_mended = true;
+    const auto begin = std::chrono::steady_clock::now();
+    REQUIRE(rig.run_until_empty());
+    CHECK(std::chrono::steady_clock::now() - begin < 5s);
+    CHECK(writer.counts().written == 2);
+  }
 }
 
 TEST_CASE("influx writer: each trouble that only an operator can mend has its own line") {

@@ -19,13 +19,17 @@ namespace {
 
 // A badflux with a tallyd before it. Several of them wait side by side.
 struct Pair {
-  explicit Pair(Behaviour behaviour, std::vector<std::string> sets = {})
-      : tallyd({.influxdb_url = listening(server, std::move(behaviour)),
+  /// With `first`, that is the answer to the first request.
+  explicit Pair(Behaviour behaviour, std::vector<std::string> sets = {},
+                std::optional<Behaviour> first = {})
+      : tallyd({.influxdb_url = listening(server, std::move(behaviour), std::move(first)),
                 .interval = "200ms",
                 .sets = std::move(sets)}) {}
 
-  static std::string listening(Badflux& server, Behaviour behaviour) {
+  static std::string listening(Badflux& server, Behaviour behaviour,
+                               std::optional<Behaviour> first) {
     server.set_script(std::move(behaviour));
+    if (first) server.next(*std::move(first));
     server.listen();
     return server.url();
   }
@@ -88,10 +92,10 @@ TEST_CASE("F9: Retry-After is obeyed as seconds and as date, capped, and nonsens
   std::vector<std::unique_ptr<Pair>> all;
   for (const Row& row : rows) {
     // With a fixed API: a question for it would take the one answer that is prepared.
-    auto& one = all.emplace_back(
-        std::make_unique<Pair>(serve(), std::vector<std::string>{"influxdb.api=1"}));
-    one->server.next(answer(&row == &rows[0] ? 429 : 503, "busy", row.headers));
-    one->load.one_each();
+    all.push_back(
+        std::make_unique<Pair>(serve(), std::vector<std::string>{"influxdb.api=1"},
+                               answer(&row == &rows[0] ? 429 : 503, "busy", row.headers)));
+    all.back()->load.one_each();
   }
   for (std::size_t i = 0; i + 1 < all.size(); ++i) {
     CAPTURE(rows[i].name);
