@@ -2,6 +2,7 @@
 
 #include <spdlog/logger.h>
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -65,6 +66,12 @@ std::optional<Payload> Backlog::front() {
 void Backlog::ack() {
   spool_->ack();
   log_findings();
+}
+
+std::chrono::milliseconds Backlog::age() const {
+  const std::optional<WallTime> oldest = spool_->oldest();
+  if (!oldest) return {};
+  return std::max(std::chrono::milliseconds{0}, clock_() - *oldest);
 }
 
 std::uint64_t Backlog::bury(const std::vector<DeadLetter>& letters) {

@@ -2,6 +2,7 @@
 // What waits on disk for one destination: its spool and its dead letters, and the thread pool that
 // forces them onto the disk.
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -49,7 +50,7 @@ class Backlog {
   std::uint64_t bytes() const { return spool_->bytes(); }
   std::uint64_t bytes_max() const { return spool_->settings().bytes_max; }
   bool empty() const { return spool_->empty(); }
-  std::optional<WallTime> oldest() const { return spool_->oldest(); }
+  std::chrono::milliseconds age() const;  ///< of the oldest point; 0 if none waits
 
  private:
   void log_findings();

@@ -21,10 +21,16 @@ std::string where(const DeliveryLog::Waiting& waiting) {
   const std::string memory = fmt::format("{} points wait in memory", with_commas(counts.queued));
   if (waiting.spool_bytes_max == 0) return memory;
   const std::string disk =
-      fmt::format("({} of {})", as_size(waiting.spool_bytes), as_size(waiting.spool_bytes_max));
+      fmt::format("({} of {})", about_size(waiting.spool_bytes), as_size(waiting.spool_bytes_max));
   if (counts.queued == 0)
     return fmt::format("{} points wait on disk {}", with_commas(counts.spooled), disk);
   return fmt::format("{}, {} on disk {}", memory, with_commas(counts.spooled), disk);
+}
+
+// "backlog of 812MiB, 2,100,000 points,"
+std::string backlog(const DeliveryLog::Waiting& waiting) {
+  return fmt::format("backlog of {}, {} points,", about_size(waiting.spool_bytes),
+                     with_commas(waiting.counts.spooled));
 }
 
 }  // namespace
@@ -109,6 +115,22 @@ void DeliveryLog::dropped(std::uint64_t points, std::size_t bytes_max, const Wai
                        url_, as_size(bytes_max), with_commas(since->points), where(waiting)));
 }
 
+void DeliveryLog::replay_begins(const Waiting& waiting, std::chrono::seconds time) {
+  say(info, fmt::format("{} goes to {} beside what is flushed now: empty in about {}",
+                        backlog(waiting), url_, about_time(time)));
+}
+
+void DeliveryLog::replay_waits(const Waiting& waiting, std::chrono::seconds time) {
+  say(info, fmt::format("{} waits for another {}: after a long outage not all hosts shall send "
+                        "theirs at once",
+                        backlog(waiting), about_time(time)));
+}
+
+void DeliveryLog::replay_ended(std::uint64_t points, std::chrono::seconds time) {
+  say(info, fmt::format("the backlog is written: {} points in {}", with_commas(points),
+                        about_time(time)));
+}
+
 void DeliveryLog::found(const Server& server) {
   say(info, fmt::format("{} is InfluxDB {}: its API {} is used", url_, quote(server.version),
                         to_string(server.api)));
@@ -131,8 +153,9 @@ void DeliveryLog::ended(std::uint64_t lost, const Waiting& waiting) {
                                                       : ", nor did the disk"));
   }
   if (waiting.counts.spooled > 0) {
-    say(info, fmt::format("{} points for {} stay on disk ({}): the next start sends them",
-                          with_commas(waiting.counts.spooled), url_, as_size(waiting.spool_bytes)));
+    say(info,
+        fmt::format("{} points for {} stay on disk ({}): the next start sends them",
+                    with_commas(waiting.counts.spooled), url_, about_size(waiting.spool_bytes)));
   }
 }
 

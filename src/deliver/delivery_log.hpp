@@ -70,6 +70,12 @@ class DeliveryLog {
   /// Memory was full.
   void dropped(std::uint64_t points, std::size_t bytes_max, const Waiting& waiting, Instant now);
 
+  /// A backlog begins to be written, to be empty in about that time; will begin in that time, which
+  /// was drawn; and is written.
+  void replay_begins(const Waiting& waiting, std::chrono::seconds time);
+  void replay_waits(const Waiting& waiting, std::chrono::seconds time);
+  void replay_ended(std::uint64_t points, std::chrono::seconds time);
+
   void found(const Server& server);
   void created(const std::string& database);
   void credentials_changed(const std::string& username);

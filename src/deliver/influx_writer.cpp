@@ -14,6 +14,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds drain_pause{
     200};  // between attempts while draining, in place of the back-off
+constexpr std::chrono::seconds worth_saying{2};  // of a replay
 constexpr milliseconds mend_pause{3'000};
 constexpr milliseconds ask_pause{5'000};  // until a server that is not even alive is asked again
 
@@ -39,6 +40,7 @@ InfluxWriter::InfluxWriter(uv::Loop& loop, InfluxSettings settings, OutboxLimits
       known_(settings_.series_max, random_number()),
       live_(limits, known_),
       replay_(limits, known_),
+      pace_(settings_.replay),
       server_(loop, settings_.server, log_),
       timer_(loop,
              [this] {
@@ -47,7 +49,9 @@ InfluxWriter::InfluxWriter(uv::Loop& loop, InfluxSettings settings, OutboxLimits
              }),
       mend_timer_(loop, [this] { look_if_mended(); }),
       drain_timer_(loop, [this] { end_drain(); }) {
-  if (backlog_ && !backlog_->empty()) timer_.start(milliseconds{0});
+  if (!backlog_ || backlog_->empty()) return;
+  delay_replay(backlog_->age());
+  timer_.start(milliseconds{0});
 }
 
 Instant InfluxWriter::now() const {
@@ -141,6 +145,8 @@ std::optional<Instant> InfluxWriter::due(const Lane& lane) const {
   if (!at || drained_) return at;
   if (is_down_) at = std::max(*at, not_before_);
   if (lane.outbox.suspects_a_line()) at = std::max(*at, no_question_before_);
+  // Nobody is newer than what always goes by the disk, so it has not to give way.
+  if (is_replay && !settings_.spools_always) at = std::max(*at, pace_.due());
   return is_replay ? std::max(*at, no_replay_before_) : at;
 }
 
@@ -149,7 +155,12 @@ void InfluxWriter::attempt(Lane& lane) {
   if (!at || *at > now()) return;
   if (lane.outbox.suspects_a_line() && !drained_) return ask_if_alive(lane);
   lane.sent = lane.outbox.start(now());
-  if (lane.sent != nullptr) send(lane);
+  if (lane.sent == nullptr) return;
+  Lane& other = &lane == &live_ ? replay_ : live_;
+  lane.begun = now();
+  lane.is_beside = other.sent != nullptr;
+  if (lane.is_beside) other.is_beside = true;
+  send(lane);
 }
 
 /// Sets the timer to the next attempt; stops it if there is none.
@@ -177,6 +188,8 @@ void InfluxWriter::settle(Lane& lane, const WriteAnswer& answer) {
   const Verdict& verdict = answer.verdict;
   const DeliveryLog::Waiting before = waiting();
   const std::size_t bytes = lane.sent->body.size();
+  const std::size_t points = lane.sent->points;
+  const std::uint64_t written_before = lane.outbox.counts().written;
   if (verdict.action == Action::known_alone) known_.begin();
   lane.outbox.settle(lane.sent->id, verdict, now());
   lane.sent = nullptr;
@@ -184,25 +197,53 @@ void InfluxWriter::settle(Lane& lane, const WriteAnswer& answer) {
   if (verdict.action == Action::keep) fail(lane, verdict);
   log_.settled(kind_of(LogThrottle::Kind::Topic::write, answer.response, verdict), verdict,
                verdict.action == Action::keep ? waiting() : before, now());
-  if (verdict.action == Action::written) end_outage();
-  after_settling(lane, verdict, bytes);
+  if (verdict.action == Action::written) {
+    end_outage();
+    keep_pace(lane, bytes);
+    if (&lane == &replay_) note_replayed(bytes, points, written_before);
+  }
+  if (&lane == &replay_) end_record();
   mend(answer);
 }
 
+void InfluxWriter::keep_pace(const Lane& lane, std::size_t bytes) {
+  if (&lane == &replay_) return pace_.backlog_written(bytes, lane.begun, now());
+  const auto took = std::chrono::duration_cast<milliseconds>(now() - lane.begun);
+  pace_.live_written({.bytes = bytes, .took = took, .was_beside_backlog = lane.is_beside}, now());
+}
+
+// The first answer tells that it goes on, and how many bytes a point has: on disk they are packed.
+void InfluxWriter::note_replayed(std::size_t bytes, std::size_t points,
+                                 std::uint64_t written_before) {
+  if (replaying_) return;
+  const DeliveryLog::Waiting left = waiting();
+  const double bytes_left = static_cast<double>(left.counts.spooled) * static_cast<double>(bytes) /
+                            static_cast<double>(std::max<std::size_t>(points, 1));
+  const std::chrono::seconds time = pace_.time_for(bytes_left, now());
+  replaying_ = Replaying{
+      .began = replay_.begun, .written_before = written_before, .is_said = time >= worth_saying};
+  if (replaying_->is_said) log_.replay_begins(left, time);
+}
+
 // The record of the replay lane is done when nothing of it is left there.
-void InfluxWriter::after_settling(Lane& lane, const Verdict& verdict, std::size_t bytes) {
-  if (&lane != &replay_) return;
-  if (replay_.outbox.empty()) {
-    backlog_->ack();
-    points_replayed_ = 0;
-  }
-  // Nobody is newer than what always goes by the disk, so it has not to give way.
-  if (verdict.action == Action::written && !settings_.spools_always) {
-    const auto pause = std::chrono::seconds(1) * static_cast<double>(bytes) /
-                       static_cast<double>(settings_.replay_rate);
-    no_replay_before_ =
-        std::max(no_replay_before_, now() + std::chrono::duration_cast<milliseconds>(pause));
-  }
+void InfluxWriter::end_record() {
+  if (!replay_.outbox.empty()) return;
+  backlog_->ack();
+  points_replayed_ = 0;
+  if (!backlog_->empty() || !replaying_) return;
+  const auto took = std::chrono::duration_cast<std::chrono::seconds>(now() - replaying_->began);
+  if (replaying_->is_said || took >= worth_saying)
+    log_.replay_ended(replay_.outbox.counts().written - replaying_->written_before, took);
+  replaying_.reset();
+}
+
+// After a long outage a whole fleet has a backlog: not all shall send it in the same second.
+void InfluxWriter::delay_replay(milliseconds outage) {
+  if (!backlog_ || backlog_->empty() || outage <= settings_.jitter_after) return;
+  const milliseconds delay =
+      settings_.jitter_max * static_cast<int>(1 + random_number() % 1000) / 1000;
+  no_replay_before_ = now() + delay;
+  log_.replay_waits(waiting(), std::chrono::ceil<std::chrono::seconds>(delay));
 }
 
 // What comes from disk may fail for reasons of its own (a line, an old shard, its size): only what
@@ -217,16 +258,14 @@ void InfluxWriter::fail(const Lane& lane, const Verdict& verdict) {
 void InfluxWriter::begin_outage(Instant next_attempt) {
   if (!std::exchange(is_down_, true)) down_since_ = now();
   not_before_ = next_attempt;
+  replaying_.reset();
   move_to_disk();
 }
 
 void InfluxWriter::end_outage() {
   if (!std::exchange(is_down_, false)) return;
   live_.outbox.hurry();
-  // After a long one a whole fleet has a backlog: not all shall send it in the same second.
-  if (now() - down_since_ > settings_.jitter_after)
-    no_replay_before_ =
-        now() + settings_.jitter_max * static_cast<int>(1 + random_number() % 1000) / 1000;
+  delay_replay(std::chrono::duration_cast<milliseconds>(now() - down_since_));
 }
 
 // ---- questions beside the writes ---------------------------------------------------------------

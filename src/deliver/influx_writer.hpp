@@ -21,6 +21,7 @@
 #include "deliver/influx_server.hpp"
 #include "deliver/known_series.hpp"
 #include "deliver/output.hpp"
+#include "deliver/replay_pace.hpp"
 #include "tally/outbox.hpp"
 #include "tally/verdict.hpp"
 #include "uv/handles.hpp"
@@ -31,7 +32,7 @@ struct InfluxSettings {
   ServerSettings server;
   bool spools_always = false;            ///< not only when the destination fails
   std::uint64_t series_max = 1'000'000;  ///< of a database that is full and knows them
-  std::uint64_t replay_rate = 4 << 20;   ///< bytes/s of line protocol from the spool, at most
+  ReplayLimits replay;
   std::chrono::milliseconds jitter_max{30'000};     ///< before a replay, after a long outage
   std::chrono::milliseconds jitter_after{600'000};  ///< which outage is a long one
 };
@@ -65,6 +66,14 @@ class InfluxWriter : public Output {
     Lane(OutboxLimits limits, KnownSeries& known);
     Outbox outbox;
     const Payload* sent = nullptr;  ///< in flight; the outbox owns it
+    Instant begun{};                ///< when it was sent
+    bool is_beside = false;         ///< for a while one of the other lane was in flight too
+  };
+  /// A backlog that is being written.
+  struct Replaying {
+    Instant began{};
+    std::uint64_t written_before = 0;
+    bool is_said = false;
   };
 
   Instant now() const;
@@ -80,7 +89,10 @@ class InfluxWriter : public Output {
   void send(Lane& lane);
   void on_answer(Lane& lane, const WriteAnswer& answer);
   void settle(Lane& lane, const WriteAnswer& answer);
-  void after_settling(Lane& lane, const Verdict& verdict, std::size_t bytes);
+  void keep_pace(const Lane& lane, std::size_t bytes);
+  void note_replayed(std::size_t bytes, std::size_t points, std::uint64_t written_before);
+  void end_record();
+  void delay_replay(std::chrono::milliseconds outage);
   void bury(Lane& lane);
   void fail(const Lane& lane, const Verdict& verdict);
   void begin_outage(Instant next_attempt);
@@ -104,6 +116,8 @@ class InfluxWriter : public Output {
   KnownSeries known_;
   Lane live_;
   Lane replay_;
+  ReplayPace pace_;
+  std::optional<Replaying> replaying_;
   InfluxServer server_;
   uv::Timer timer_;       ///< the next attempt
   uv::Timer mend_timer_;  ///< the next look whether an operator has mended what is wrong

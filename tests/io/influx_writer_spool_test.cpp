@@ -63,13 +63,16 @@ class Rig {
  public:
   Rig() { settings.server.destination.url = server.url(); }
 
+  /// Another process, if there was one.
   InfluxWriter& start() {
+    writer_.reset();
     auto backlog = Backlog::open(
         loop, {.directory = folder_.spool(), .free_share_min = 0, .free_bytes_min = 0}, wall_now,
         log_);
     REQUIRE(backlog);
     return writer_.emplace(loop, settings, tally::OutboxLimits{}, log_, std::move(backlog).value());
   }
+  InfluxWriter& writer() { return *writer_; }
   bool run_until(const std::function<bool()>& is_done) {
     return tally::test::run_until(
         loop,
@@ -170,4 +173,38 @@ TEST_CASE("influx writer: after a long outage the backlog waits for a random tim
   }
   CHECK(rig.written("old") == 1);
   CHECK(writer.counts().spooled == 2);
+  CHECK_MESSAGE(rig.log().find("2 points, waits for another ") != std::string::npos, rig.log());
+}
+
+TEST_CASE("influx writer: what an earlier process left long ago waits for a random time too") {
+  for (const bool is_old : {true, false}) {
+    CAPTURE(is_old);
+    Rig rig;
+    rig.settings.jitter_max = std::chrono::hours(1000);
+    Payload left = payload_of("left");
+    if (is_old) left.window -= 11min;
+    rig.start().push(left);
+    REQUIRE(rig.run_until([&] { return rig.writer().counts().spooled == 1; }));
+    rig.server.listen();
+    InfluxWriter& next = rig.start();
+    next.push(payload_of("now"));
+    REQUIRE(rig.run_until_written("now"));
+    const auto is_written = [&] { return next.counts().spooled == 0; };
+    if (!is_old) CHECK(rig.run_until(is_written));
+    CHECK(next.counts().spooled == (is_old ? 1 : 0));
+  }
+}
+
+TEST_CASE("influx writer: a long replay is announced with its size and time, and its end is told") {
+  Rig rig;
+  rig.settings.replay = {.bytes_a_second = 2'000, .share_of_capacity = 0};
+  InfluxWriter& writer = rig.start();
+  for (int i = 0; i < 12; ++i) writer.push(payload_of("old", 20));  // some 400 bytes each
+  REQUIRE(rig.run_until([&] { return writer.counts().spooled == 240; }));
+  rig.server.listen();
+  REQUIRE(rig.run_until([&] { return writer.counts().spooled == 0; }));
+  CHECK_MESSAGE(rig.log().find(" points, goes to " + rig.server.url()) != std::string::npos,
+                rig.log());
+  CHECK(rig.log().find("empty in about ") != std::string::npos);
+  CHECK(rig.log().find("the backlog is written: ") != std::string::npos);
 }

@@ -774,7 +774,7 @@ TEST_CASE("influx writer: what is flushed during a replay goes first") {
     if (++asked == 2) pushing->push(window(9));
     return reply(204);
   });
-  rig.settings.replay_rate = 1'000;  // so that the third has to wait a while
+  rig.settings.replay.bytes_a_second = 1'000;  // so that the third has to wait a while
   InfluxWriter& writer = rig.start();
   pushing = &writer;
   for (int i = 0; i < 3; ++i) writer.push(window(i));

@@ -7,6 +7,7 @@
 #include <functional>
 #include <limits>
 #include <optional>
+#include <random>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -121,6 +122,9 @@ class Lives {
 
 /// Whether all that was sent of `hits` so far waits on disk.
 bool all_is_on_disk(const SpoolPlace& spool, std::uint64_t lines);
+
+/// A name of so many bytes that do not compress.
+std::string noise(std::minstd_rand& random, std::size_t bytes);
 
 /// The line of a log that holds `part`; "" if there is none.
 std::string line_with(const std::string& log, std::string_view part);

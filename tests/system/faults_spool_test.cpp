@@ -19,6 +19,7 @@
 
 #include "faults_rig.hpp"
 #include "http_client.hpp"
+#include "spool_files.hpp"
 
 using namespace tally::testing;
 using namespace std::chrono_literals;
@@ -50,37 +51,6 @@ std::chrono::nanoseconds window_of(const std::string& body) {
   return std::chrono::milliseconds(std::strtoll(body.c_str() + body.rfind(' '), nullptr, 10));
 }
 
-// CRC-32C bit by bit, as RFC 3720 (B.4) defines it.
-std::uint32_t crc32c(std::string_view bytes) {
-  std::uint32_t crc = 0xFFFFFFFF;
-  for (const char byte : bytes) {
-    crc ^= static_cast<unsigned char>(byte);
-    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) != 0 ? 0x82F63B78 : 0);
-  }
-  return ~crc;
-}
-
-// Makes a segment one of version 2, as a later tallyd would have left it.
-void make_newer(const fs::path& segment) {
-  std::fstream file(segment, std::ios::in | std::ios::out | std::ios::binary);
-  std::string header(64, '\0');
-  file.read(header.data(), 64);
-  header[8] = 2;
-  const std::uint32_t crc = crc32c(std::string_view(header).substr(0, 60));
-  for (int i = 0; i < 4; ++i)
-    header[60 + static_cast<std::size_t>(i)] = static_cast<char>(crc >> 8 * i);
-  file.seekp(0);
-  file.write(header.data(), 64);
-  REQUIRE(file.good());
-}
-
-std::vector<fs::path> segments_in(const std::string& sink) {
-  std::vector<fs::path> found;
-  for (const auto& entry : fs::directory_iterator(sink))
-    if (entry.path().extension() == ".lp") found.push_back(entry.path());
-  return found;
-}
-
 mode_t mode_of(const std::string& path) {
   struct stat info {};
   REQUIRE(lstat(path.c_str(), &info) == 0);
@@ -109,15 +79,6 @@ End end_of(const std::string& log) {
   REQUIRE(std::sscanf(line.c_str() + at, "; %lu points flushed %lu written %lu on disk %lu dropped",
                       &end.flushed, &end.written, &end.on_disk, &end.dropped) == 4);
   return end;
-}
-
-// An odd name of many bytes that do not compress.
-std::string noise(std::minstd_rand& random, std::size_t bytes) {
-  constexpr std::string_view letters =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
-  std::string text;
-  while (text.size() < bytes) text += letters[random() / 7 % letters.size()];
-  return text;
 }
 
 // A limit that holds the log of a test and a small window, and no window of a `WideLoad`.
