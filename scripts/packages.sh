@@ -13,7 +13,7 @@ build_packages=(
 )
 run_packages=(curl)
 test_packages=(
-  clang-14 libclang-rt-14-dev curl doctest-dev influxdb openssl python3 valgrind zlib1g-dev
+  clang-14 libclang-rt-14-dev curl doctest-dev influxdb iproute2 openssl python3 valgrind zlib1g-dev
 )
 peer_packages=(collectd-core netdata-core)  # daemons that scripts/bench --peers measures
 client_packages=(  # real clients; one that cannot be had is skipped
