@@ -13,7 +13,7 @@ build_packages=(
 )
 run_packages=(curl)
 test_packages=(
-  clang-14 libclang-rt-14-dev curl doctest-dev influxdb iproute2 openssl python3 valgrind zlib1g-dev
+  clang-14 libclang-rt-14-dev curl doctest-dev influxdb iproute2 openssl python3 valgrind victoria-metrics zlib1g-dev
 )
 peer_packages=(collectd-core netdata-core)  # daemons that scripts/bench --peers measures
 client_packages=(  # real clients; one that cannot be had is skipped
@@ -95,7 +95,7 @@ apt() {
 }
 
 # Packages that also enable a service for the next start of the machine. Ours are private ones.
-declare -rA service_of=([influxdb]=influxdb [collectd-core]=collectd [netdata-core]=netdata)
+declare -rA service_of=([influxdb]=influxdb [victoria-metrics]=victoria-metrics [collectd-core]=collectd [netdata-core]=netdata)
 
 install_as_root() {
   local package new
