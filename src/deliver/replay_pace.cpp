@@ -11,9 +11,9 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr double share_min = 1.0 / 64;
+constexpr double share_min = 1.0 / 16;
 constexpr seconds recovery{30};
-constexpr double noise_ms = 20;  // what a scheduler or a disk costs now and then
+constexpr double noticeable_ms = 100;
 // A small request tells how far the server is, not how much it takes.
 constexpr std::size_t telling_bytes = 64 << 10;
 
@@ -39,7 +39,7 @@ void ReplayPace::live_written(const Live& write, Instant now) {
   const double took = ms_of(write.took);
   if (!write.was_beside_backlog) return approach(usual, took);
   if (usual == 0 || took < usual) usual = took;
-  const bool is_slow = took > 2 * usual && took - usual > noise_ms;
+  const bool is_slow = took > 2 * usual && took - usual > noticeable_ms;
   if (!is_slow || !std::exchange(is_new_, false)) return;
   share_ = std::max(share_min, share(now) / 2);
   changed_ = now;

@@ -20,9 +20,11 @@ struct ReplayLimits {
 /// would get them in half an hour instead of five minutes. What guards a slow server is not a
 /// number of ours, but that one request of the backlog is out at a time, and this:
 ///
-/// The rate is halved when a request of what is flushed now took twice as long beside one of the
-/// backlog as such a request takes without. It is not halved twice for what one request of the
-/// backlog did, never below a 64th, and it doubles again after each 30 s without such a sign.
+/// The rate is halved when a request of what is flushed now took twice as long, and 100 ms longer,
+/// beside one of the backlog as such a request takes without: less than that nobody sees on a
+/// dashboard. It is not halved twice for what one request of the backlog did, never below a 16th
+/// (7 GiB in 8 h, for points do not wait for ever), and it doubles again after each 30 s without
+/// such a sign.
 class ReplayPace {
  public:
   explicit ReplayPace(ReplayLimits limits) : limits_(limits) {}

@@ -41,8 +41,8 @@ bool try_to_make() {
   return child > 0 && waitpid(child, &status, 0) == child && status == 0;
 }
 
-std::string filler_of(const std::string& path) {
-  return path + "/filler";
+std::string options_for(std::uint64_t bytes) {
+  return "mode=0700,size=" + std::to_string(bytes);
 }
 
 }  // namespace
@@ -104,20 +104,21 @@ void Cable::mend() const {
 }
 
 SmallDisk::SmallDisk(std::string directory, std::uint64_t bytes)
-    : path_(std::move(directory)), before_(open_now("mnt")) {
+    : path_(std::move(directory)),
+      before_(open_now("mnt")),
+      directory_before_(std::filesystem::current_path()) {
   REQUIRE(make_private_mounts());
-  const std::string options = "mode=0700,size=" + std::to_string(bytes);
-  REQUIRE(mount("tallyd-test", path_.c_str(), "tmpfs", 0, options.c_str()) == 0);
+  REQUIRE(mount("tallyd-test", path_.c_str(), "tmpfs", 0, options_for(bytes).c_str()) == 0);
 }
 
 SmallDisk::~SmallDisk() {
-  const bool is_back = setns(before_, CLONE_NEWNS) == 0;
+  const bool is_back = setns(before_, CLONE_NEWNS) == 0 && chdir(directory_before_.c_str()) == 0;
   close(before_);
   CHECK(is_back);
 }
 
 void SmallDisk::fill() const {
-  const int fd = open(filler_of(path_).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  const int fd = open((path_ + "/filler").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
   REQUIRE(fd >= 0);
   const std::vector<char> zeros(65536);
   ssize_t wrote = 0;
@@ -126,8 +127,8 @@ void SmallDisk::fill() const {
   close(fd);
 }
 
-void SmallDisk::relieve() const {
-  std::filesystem::remove(filler_of(path_));
+void SmallDisk::grow(std::uint64_t bytes) const {
+  REQUIRE(mount(nullptr, path_.c_str(), nullptr, MS_REMOUNT, options_for(bytes).c_str()) == 0);
 }
 
 }  // namespace tally::testing

@@ -60,13 +60,14 @@ class SmallDisk {
   SmallDisk& operator=(const SmallDisk&) = delete;
 
   const std::string& path() const { return path_; }
-  /// Writes a file that takes what is left; `relieve` removes it.
+  /// Writes a file that takes what is left.
   void fill() const;
-  void relieve() const;
+  void grow(std::uint64_t bytes) const;  ///< to so many
 
  private:
   std::string path_;
   int before_;  ///< the mounts as they were
+  std::string directory_before_;
 };
 
 }  // namespace tally::testing

@@ -19,6 +19,7 @@
 
 #include "faults_rig.hpp"
 #include "http_client.hpp"
+#include "namespaces.hpp"
 #include "spool_files.hpp"
 
 using namespace tally::testing;
@@ -84,12 +85,12 @@ End end_of(const std::string& log) {
 // A limit that holds the log of a test and a small window, and no window of a `WideLoad`.
 constexpr rlim_t file_bytes_max = 60'000;
 
-// Hits whose windows take some 100 kB on disk each.
+// Hits whose windows take some 140 bytes a series on disk, so 100 kB each.
 class WideLoad {
  public:
-  explicit WideLoad(std::uint16_t port) : sender_(port) {
+  explicit WideLoad(std::uint16_t port, int series = 700) : sender_(port) {
     std::minstd_rand random(20240607);
-    for (int i = 0; i < 700; ++i)
+    for (int i = 0; i < series; ++i)
       series_.push_back(std::string(hits) + ":1|c|#shard:" + noise(random, 240));
   }
 
@@ -449,6 +450,32 @@ TEST_CASE("F32: a stop with a full disk and no server counts and says what is lo
   CHECK(end.flushed == end.written + end.on_disk + end.dropped);
   lives.kill();  // it has ended: the spool is free
   CHECK(lives.spool().waiting().points() == end.on_disk);
+}
+
+TEST_CASE("F32: a file system without space is survived, and used again when it has some" *
+          doctest::skip(!may_make_namespaces())) {
+  Badflux server;
+  Lives lives({.influxdb_url = server.url()});
+  fs::create_directory(lives.spool().root());
+  const SmallDisk disk(lives.spool().root(), 12 << 20);
+  WideLoad load(lives.begin().port(), 3000);
+  // The first segment has reserved its 8 MiB: it is the next that finds no place.
+  const auto is_said = [&] {
+    return occurrences(lives.tallyd().log(), "points wait in memory until the disk") == 1;
+  };
+  REQUIRE_MESSAGE(load.run_until(is_said), lives.tallyd().log());
+  const std::string said = line_with(lives.tallyd().log(), "points wait in memory until the disk");
+  CHECK_MESSAGE(said.find("No space left on device") != std::string::npos, said);
+  load.run(1s);
+  CHECK(lives.spool().waiting().sum(hits_measurement) < static_cast<double>(load.lines()));
+  disk.grow(64 << 20);
+  const auto begin = Clock::now();
+  CHECK(load.run_until(
+      [&] { return lives.tallyd().log().find("takes points again") != std::string::npos; }));
+  CHECK(Clock::now() - begin < 30s);
+  REQUIRE_MESSAGE(all_is_on_disk(lives.spool(), load.lines()), lives.tallyd().log());
+  server.listen();
+  check_all_is_sent_in_the_end(lives, server, load.lines());
 }
 
 TEST_CASE("F39: a full spool drops the oldest, counts it exactly and keeps to its bound") {

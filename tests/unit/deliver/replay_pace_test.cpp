@@ -64,22 +64,22 @@ TEST_CASE(
 
 TEST_CASE("replay pace: it is halved when what is flushed now takes twice as long beside it") {
   Rig rig({.share_of_capacity = 0});
-  for (int i = 0; i < 5; ++i) rig.live(50ms, false);
+  for (int i = 0; i < 5; ++i) rig.live(150ms, false);
   rig.replay(10ms);
-  rig.live(95ms);
+  rig.live(295ms);
   CHECK(rig.rate() == 4 * mib);
-  rig.live(105ms);
+  rig.live(305ms);
   CHECK(rig.rate() == 2 * mib);
   rig.live(500ms);  // of the same window: it says the same
   CHECK(rig.rate() == 2 * mib);
   rig.replay(10ms);
-  rig.live(200ms);
+  rig.live(400ms);
   CHECK(rig.rate() == mib);
   for (int i = 0; i < 20; ++i) {
     rig.replay(10ms);
-    rig.live(200ms);
+    rig.live(400ms);
   }
-  CHECK(rig.rate() == 4 * mib / 64);
+  CHECK(rig.rate() == 4 * mib / 16);
 }
 
 TEST_CASE("replay pace: it recovers by doubling each 30 s, up to where it was") {
@@ -107,7 +107,7 @@ TEST_CASE("replay pace: slow for other reasons, too little to tell and other siz
   Rig rig({.share_of_capacity = 0});
   rig.live(5ms, false);
   rig.replay(10ms);
-  rig.live(20ms);  // four times as long, and 15 ms
+  rig.live(100ms);  // twenty times as long, and 95 ms
   CHECK(rig.rate() == 4 * mib);
   rig.live(500ms, true, 4 << 20);  // never seen before: nobody knows how long it takes
   CHECK(rig.rate() == 4 * mib);
