@@ -114,6 +114,7 @@ struct Config {
     std::uint64_t max_bytes = 1 << 30;  ///< of each destination
     std::chrono::milliseconds max_age = std::chrono::hours(24);
     std::uint64_t min_free = 512 << 20;  ///< bytes that are left free on the file system
+    bool adopt = false;  ///< sends what waits for a destination that is not configured any more
     friend bool operator==(const Spool&, const Spool&) = default;
   } spool;
 

@@ -128,6 +128,9 @@ void add_spool(std::vector<Key>& rows) {
                       "spool stays as it is",
                       [](auto& c) -> auto& { return c.spool.min_free; },
                       {0, std::int64_t{1} << 40}));
+  rows.push_back(flag(
+      "spool.adopt", "send what waits for a destination that is not configured any more",
+      [](auto& c) -> auto& { return c.spool.adopt; }));
 }
 
 }  // namespace tally::config_detail

@@ -6,12 +6,14 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <optional>
 #include <system_error>
 #include <utility>
 
 #include "daemon/destinations.hpp"
 #include "daemon/sources.hpp"
 #include "daemon/wall_clock.hpp"
+#include "deliver/adoption.hpp"
 #include "deliver/backlog.hpp"
 #include "deliver/influx_writer.hpp"
 #include "deliver/spool_reader.hpp"
@@ -54,17 +56,43 @@ bool has_segments(const std::string& directory) {
 }
 
 // Spools of destinations that the config does not name any more: nobody sends what is in them.
-void warn_of_strangers(const std::string& root, const std::vector<SpoolSettings>& own,
-                       spdlog::logger& log) {
-  for (const std::string& path : spools_below(root)) {
-    const bool is_own =
-        std::ranges::any_of(own, [&](const SpoolSettings& each) { return each.directory == path; });
-    if (is_own || !has_segments(path)) continue;
+std::vector<std::string> strangers_below(const std::string& root,
+                                         const std::vector<std::string>& own) {
+  std::vector<std::string> strangers = spools_below(root);
+  std::erase_if(strangers, [&](const std::string& path) {
+    return std::ranges::find(own, path) != own.end() || !has_segments(path);
+  });
+  return strangers;
+}
+
+void settle_stranger(const std::string& path, const std::optional<std::string>& heir,
+                     spdlog::logger& log) {
+  if (!heir) {
     log.warn(
         "{} holds points of a destination that the configuration does not name any more: they are "
-        "left there; send them with: tallyd spool cat, or name the destination again",
+        "left there; name it again, or set spool.adopt = true to send them to the only destination "
+        "or to one of the same name",
         quote(path));
+    return;
   }
+  const Result<Adopted> adopted = adopt_spool(path, *heir);
+  if (!adopted) {
+    log.error("{}; its points wait there until the next start", adopted.error().message);
+    return;
+  }
+  log.info(
+      "{} held points of a destination that is not configured any more: its {} files ({}) are "
+      "now in {} (spool.adopt)",
+      quote(path), with_commas(adopted.value().files), about_size(adopted.value().bytes),
+      quote(*heir));
+}
+
+void settle_strangers(const std::string& root, const std::vector<SpoolSettings>& spools,
+                      spdlog::logger& log) {
+  std::vector<std::string> own;
+  for (const SpoolSettings& spool : spools) own.push_back(spool.directory);
+  for (const std::string& path : strangers_below(root, own))
+    settle_stranger(path, spools.front().adopts ? heir_of(path, own) : std::nullopt, log);
 }
 
 }  // namespace
@@ -80,7 +108,7 @@ Status Outputs::open(const Config& config) {
   }
   const std::string root = spool_root(config);
   const std::vector<SpoolSettings> spools = spools_of(config, root);
-  if (!root.empty()) warn_of_strangers(root, spools, log_);
+  if (!spools.empty()) settle_strangers(root, spools, log_);
   for (std::size_t i = 0; i < config.influxdb.size(); ++i) {
     if (Status error = open_influxdb(config, i, spools.empty() ? nullptr : &spools[i]))
       return error;

@@ -12,7 +12,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <string_view>
@@ -33,19 +32,6 @@ constexpr std::size_t gzip_from_bytes = 256;  // below, the frame costs more tha
 
 std::string points(std::uint64_t count) {
   return with_commas(count) + (count == 1 ? " point" : " points");
-}
-
-std::string segment_name(std::uint64_t number) {
-  return fmt::format("seg-{:016}.lp", number);
-}
-
-/// The number in "seg-0000000000000042.lp.damaged", 0 if there is none.
-std::uint64_t number_of(std::string_view name) {
-  std::uint64_t number = 0;
-  constexpr std::string_view prefix = "seg-";
-  if (name.starts_with(prefix))
-    std::from_chars(name.data() + prefix.size(), name.data() + name.size(), number);
-  return number;
 }
 
 std::int64_t to_ns(WallTime time) {
@@ -125,7 +111,7 @@ Status Spool::recover(WallTime now) {
   if (!names) return names.error();
   if (!files) return files.error();
   for (const std::string& name : names.value())
-    next_segment_ = std::max(next_segment_, number_of(name) + 1);
+    next_segment_ = std::max(next_segment_, segment_number(name) + 1);
   for (const SegmentFile& file : files.value()) recover_file(file, recovery);
   report_recovery(recovery);
   expire(now);
@@ -135,9 +121,12 @@ Status Spool::recover(WallTime now) {
 void Spool::recover_file(const SegmentFile& file, Recovery& recovery) {
   next_segment_ = std::max(next_segment_, file.head.header.number + 1);
   if (!file.is_readable() || file.bytes > segment_file_bytes_max) return put_aside(file);
-  if (file.head.header.fingerprint == settings_.fingerprint) return recover_segment(file, recovery);
-  ++recovery.foreign_files;
-  recovery.foreign_bytes += file.bytes;
+  if (file.head.header.fingerprint != settings_.fingerprint) {
+    ++recovery.foreign_files;
+    recovery.foreign_bytes += file.bytes;
+    if (!settings_.adopts) return;
+  }
+  recover_segment(file, recovery);
 }
 
 /// Deals with what is called a segment and cannot be read as one.
@@ -219,10 +208,11 @@ void Spool::report_damage(const std::string& name, const SegmentSurvey& survey) 
 
 void Spool::report_recovery(const Recovery& recovery) {
   if (recovery.foreign_files > 0)
-    say(
-        fmt::format("{} files of another destination ({}) are left alone; write them by hand with "
-                    "`tallyd spool cat`, or remove them",
-                    with_commas(recovery.foreign_files), as_size(recovery.foreign_bytes)));
+    say(fmt::format("{} files of another destination ({}) are {}",
+                    with_commas(recovery.foreign_files), about_size(recovery.foreign_bytes),
+                    settings_.adopts ? "adopted (spool.adopt): they are sent to this one"
+                                     : "left alone: set spool.adopt = true to send them here, or "
+                                       "remove them"));
   if (counts_.waiting > 0)
     say(fmt::format("{} of {} wait ({} on disk)", points(counts_.waiting),
                     range_in_words(*oldest(), *newest()), as_size(bytes())));

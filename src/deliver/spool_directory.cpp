@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -128,6 +129,18 @@ void read_range(int file, std::uint64_t begin, std::uint64_t end, std::string& b
     std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(done), lost, '\0');
     done += lost;
   }
+}
+
+std::string segment_name(std::uint64_t number) {
+  return fmt::format("seg-{:016}.lp", number);
+}
+
+std::uint64_t segment_number(std::string_view name) {
+  std::uint64_t number = 0;
+  constexpr std::string_view prefix = "seg-";
+  if (name.starts_with(prefix))
+    std::from_chars(name.data() + prefix.size(), name.data() + name.size(), number);
+  return number;
 }
 
 Result<SpoolDirectory> SpoolDirectory::look(const std::string& path) {
@@ -260,8 +273,13 @@ int SpoolDirectory::remove(const std::string& name) const {
 }
 
 int SpoolDirectory::rename(const std::string& from, const std::string& to) const {
+  return move_to(*this, from, to);
+}
+
+int SpoolDirectory::move_to(const SpoolDirectory& other, const std::string& from,
+                            const std::string& to) const {
   // Nothing is overwritten: what lies there under that name was put aside earlier.
-  if (renameat2(fd(), from.c_str(), fd(), to.c_str(), RENAME_NOREPLACE) == 0) return 0;
+  if (renameat2(fd(), from.c_str(), other.fd(), to.c_str(), RENAME_NOREPLACE) == 0) return 0;
   return errno;
 }
 

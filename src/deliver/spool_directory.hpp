@@ -33,6 +33,11 @@ int write_all(int file, std::string_view bytes, std::uint64_t offset);
 /// file, reads as zeros: then the CRCs say what is missing.
 void read_range(int file, std::uint64_t begin, std::uint64_t end, std::string& bytes);
 
+/// "seg-0000000000000042.lp", and the number in such a name, whatever is behind it; 0 if there is
+/// none.
+std::string segment_name(std::uint64_t number);
+std::uint64_t segment_number(std::string_view name);
+
 /// Owns the directory's descriptor and, if opened for writing, its lock. Movable.
 class SpoolDirectory {
  public:
@@ -64,6 +69,7 @@ class SpoolDirectory {
 
   int remove(const std::string& name) const;  ///< 0 or an errno
   int rename(const std::string& from, const std::string& to) const;
+  int move_to(const SpoolDirectory& other, const std::string& from, const std::string& to) const;
 
   /// An error that begins with the path of `name` in here.
   Error error(std::string_view name, std::string_view what, int code) const;

@@ -186,3 +186,39 @@ TEST_CASE(
   check_points_of(tolerant, strict);
   check_points_of(tolerant, tolerant);
 }
+
+TEST_CASE(
+    "a destination that is not configured any more is named, and with spool.adopt taken over") {
+  Badflux before;
+  Badflux after;
+  after.listen();
+  SpoolPlace spool;
+  TallydOptions options{.influxdb_url = before.url(), .interval = "200ms", .sets = spool.sets()};
+  std::uint64_t lines = 0;
+  {
+    Tallyd tallyd(options);
+    Load load(tallyd.port());
+    load.run(600ms);
+    tallyd.stop();
+    lines = load.lines();
+  }
+  CHECK(spool.waiting().sum(hits_measurement) == static_cast<double>(lines));
+  options.influxdb_url = after.url();
+  {
+    Tallyd tallyd(options);
+    CHECK(eventually(patience, [&] { return after.stored().points() > 0; }));
+    tallyd.stop();
+    CHECK_MESSAGE(tallyd.log().find("set spool.adopt = true to send them") != std::string::npos,
+                  tallyd.log());
+    CHECK(after.sum(hits_measurement) == 0);
+  }
+  options.sets.push_back("spool.adopt=true");
+  Tallyd tallyd(options);
+  const auto is_stored = [&] { return after.sum(hits_measurement) == static_cast<double>(lines); };
+  CHECK_MESSAGE(eventually(patience, is_stored), tallyd.log());
+  CHECK(eventually(patience, [&] { return spool.waiting().points() == 0; }));
+  tallyd.stop();
+  CHECK(tallyd.log().find("(spool.adopt)") != std::string::npos);
+  CHECK(spool.sinks().size() == 1);  // nothing is left of the other's folder
+  CHECK(after.stored().overwritten() == 0);
+}

@@ -805,6 +805,7 @@ sync = "interval"  # default
 max_bytes = "1GiB"  # default
 max_age = "1d"  # default
 min_free = "512MiB"  # default
+adopt = false  # default
 
 [log]
 level = "debug"  # --set
@@ -845,7 +846,8 @@ TEST_CASE("config: the effective config reads back to itself, without the passwo
                   "spool.sync=always",
                   "spool.max_bytes=1000GB",
                   "spool.max_age=90m",
-                  "spool.min_free=0"};
+                  "spool.min_free=0",
+                  "spool.adopt=true"};
   LoadedConfig loaded = load(sources);
   const std::string text = config_to_toml(loaded);
   CHECK(text.find("hunter2") == std::string::npos);

@@ -524,6 +524,24 @@ TEST_CASE("spool F38: segments of another destination are named and never sent")
   CHECK(drain(*open_spool(small_spool(scratch))) == ids(1, 36));
 }
 
+TEST_CASE(
+    "spool: segments of another destination are adopted where that is wanted, and are ours then") {
+  const Scratch scratch;
+  fill(scratch, 36);
+  SpoolSettings other = small_spool(scratch);
+  other.fingerprint = 8;
+  other.adopts = true;
+  const auto spool = open_spool(other);
+  CHECK(findings(*spool).find("3 files of another destination") != std::string::npos);
+  CHECK(findings(*spool).find("left alone") == std::string::npos);
+  CHECK(spool->counts().recovered == spool->counts().waiting);
+  put_all(*spool, 100, 101);
+  std::vector<std::uint64_t> all = ids(1, 36);
+  all.insert(all.end(), {100, 101});
+  CHECK(drain(*spool) == all);
+  CHECK(spool->counts().balances());
+}
+
 TEST_CASE("spool F38: a thousand files are opened and drained") {
   const Scratch scratch;
   SpoolSettings settings = small_spool(scratch);
