@@ -15,9 +15,11 @@ posix='<((arpa|net|netinet|sys|linux)/[a-z_]+|dirent|errno|fcntl|grp|netdb|poll|
 pure="$std|$contracts|$own|<fmt/[a-z]+\.h>"
 shell="$pure|$posix|\"posix/[a-z_]+\.hpp\"|\"uv/[a-z_]+\.hpp\"|<spdlog/.*>"
 # The pure part of deliver/.
-deliver_core='(answer|api|base64|body|crc32c|json|known_series|outbox|partial_writes|point_reader|refused_lines|replay_pace|retry_after|series_json|spool_format|url|verdict|write_request|wrong_api)'
+deliver_core='(answer|api|base64|body|json|known_series|outbox|partial_writes|point_reader|refused_lines|replay_pace|retry_after|series_json|url|verdict|write_request|wrong_api)'
+spool_core='(crc32c|format)'
 layers=(
   "include/tally/.*                 $std|$contracts"
+  "src/base/gzip\..*                $pure|\"base/.*\"|<libdeflate\.h>"
   "src/base/.*                      $pure|\"base/.*\"|<arpa/inet\.h>"  # inet_pton: text to bytes
   "src/parse/.*                     $pure|\"parse/.*\"|<[a-z]+intrin\.h>"
   "src/aggregate/.*                 $pure|\"aggregate/.*\"|<xxhash\.h>|<[a-z]+intrin\.h>"
@@ -25,14 +27,15 @@ layers=(
   "src/encode/.*                    $pure|\"encode/.*\""
   "src/config/.*                    $pure|\"config/.*\"|<toml\+\+/toml\.h>|<arpa/inet\.h>"  # inet_pton: text to bytes
   "src/deliver/known_series\..*     $pure|\"deliver/$deliver_core\.hpp\"|<xxhash\.h>"
-  "src/deliver/crc32c\..*           $pure|\"deliver/$deliver_core\.hpp\"|<[a-z]+intrin\.h>"
   "src/deliver/$deliver_core\..*   $pure|\"deliver/$deliver_core\.hpp\""
   "src/posix/.*                     $std|$posix|$own|<link\.h>"
+  "src/spool/crc32c\..*             $pure|\"spool/$spool_core\.hpp\"|<[a-z]+intrin\.h>"
+  "src/spool/$spool_core\..*       $pure|\"spool/$spool_core\.hpp\""
+  "src/spool/.*                     $shell|\"spool/.*\"|\"base/gzip\.hpp\""
   "src/uv/.*                        $std|$own|\"uv/.*\"|<uv\.h>"
   "src/receive/.*                   $shell|\"receive/.*\""
   "src/deliver/http\..*             $shell|\"deliver/.*\"|<curl/curl\.h>"
-  "src/deliver/gzip\..*             $shell|\"deliver/.*\"|<libdeflate\.h>"
-  "src/deliver/.*                   $shell|\"deliver/.*\""
+  "src/deliver/.*                   $shell|\"deliver/.*\"|\"spool/.*\"|\"base/gzip\.hpp\""
   "src/watch/.*server\..*           $shell|\"watch/.*\"|<microhttpd\.h>"
   "src/watch/.*                     $shell|\"watch/.*\""
   "src/demo/http_server\..*         $shell|\"demo/.*\"|<microhttpd\.h>"
@@ -42,7 +45,7 @@ layers=(
 )
 
 # The pure core: nothing of the world. "::now(" is any clock of std::chrono.
-pure_files="^(include/tally|src/(base|parse|aggregate|flush|encode|config)/|src/deliver/$deliver_core\\.)"
+pure_files="^(include/tally|src/(base|parse|aggregate|flush|encode|config)/|src/deliver/$deliver_core\\.|src/spool/$spool_core\\.)"
 world_headers='<(atomic|condition_variable|filesystem|fstream|future|iostream|mutex|semaphore|shared_mutex|thread)>'
 world_calls='::now\(|uv_hrtime|uv_now|std::time\(|[^_a-z:]time\((NULL|nullptr|0|&)|clock_gettime|gettimeofday|random_device'
 world_calls+='|spdlog|std::(cout|cerr|clog)|[^a-z_]f?printf\(|getenv'
@@ -136,10 +139,13 @@ src/deliver/outbox.cpp~#include "uv/handles.hpp"~bad
 src/deliver/verdict.cpp~#include <curl/curl.h>~bad
 src/deliver/http.cpp~#include <curl/curl.h>~good
 src/deliver/influx_writer.cpp~#include <curl/curl.h>~bad
-src/deliver/gzip.cpp~#include <libdeflate.h>~good
-src/deliver/spool.cpp~#include "posix/descriptor.hpp"~good
-src/deliver/spool_format.cpp~#include <unistd.h>~bad
-src/deliver/spool_format.cpp~#include "deliver/spool.hpp"~bad
+src/deliver/influx_writer.cpp~#include "spool/backlog.hpp"~good
+src/base/gzip.cpp~#include <libdeflate.h>~good
+src/base/text.cpp~#include <libdeflate.h>~bad
+src/spool/spool.cpp~#include "posix/descriptor.hpp"~good
+src/spool/spool.cpp~#include "deliver/http.hpp"~bad
+src/spool/format.cpp~#include <unistd.h>~bad
+src/spool/format.cpp~#include "spool/spool.hpp"~bad
 src/posix/descriptor.hpp~#include <unistd.h>~good
 src/posix/descriptor.hpp~#include "uv/handles.hpp"~bad
 src/receive/worker.cpp~#include "daemon/daemon.hpp"~bad

@@ -13,11 +13,11 @@
 #include "daemon/destinations.hpp"
 #include "daemon/sources.hpp"
 #include "daemon/wall_clock.hpp"
-#include "deliver/adoption.hpp"
-#include "deliver/backlog.hpp"
 #include "deliver/influx_writer.hpp"
-#include "deliver/spool_reader.hpp"
 #include "deliver/terminal_output.hpp"
+#include "spool/adoption.hpp"
+#include "spool/backlog.hpp"
+#include "spool/report.hpp"
 #include "tally/text.hpp"
 
 namespace tally {

@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "deliver/body.hpp"
-#include "deliver/dead_letters.hpp"
-#include "deliver/spool_reader.hpp"
+#include "spool/dead_letters.hpp"
+#include "spool/report.hpp"
 #include "tally/text.hpp"
 
 namespace tally {

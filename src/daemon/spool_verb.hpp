@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "deliver/spool.hpp"
+#include "spool/spool.hpp"
 #include "tally/time.hpp"
 
 namespace tally {

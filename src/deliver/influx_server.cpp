@@ -5,7 +5,7 @@
 #include <optional>
 #include <utility>
 
-#include "deliver/gzip.hpp"
+#include "base/gzip.hpp"
 #include "deliver/url.hpp"
 
 namespace tally {

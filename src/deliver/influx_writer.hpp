@@ -16,12 +16,12 @@
 #include <memory>
 #include <optional>
 
-#include "deliver/backlog.hpp"
 #include "deliver/delivery_log.hpp"
 #include "deliver/influx_server.hpp"
 #include "deliver/known_series.hpp"
 #include "deliver/output.hpp"
 #include "deliver/replay_pace.hpp"
+#include "spool/backlog.hpp"
 #include "tally/outbox.hpp"
 #include "tally/verdict.hpp"
 #include "uv/handles.hpp"

@@ -14,9 +14,9 @@
 #include <string>
 #include <vector>
 
-#include "deliver/backlog.hpp"
-#include "deliver/dead_letters.hpp"
 #include "fake_server.hpp"
+#include "spool/backlog.hpp"
+#include "spool/dead_letters.hpp"
 
 using namespace std::chrono_literals;
 using tally::InfluxSettings;

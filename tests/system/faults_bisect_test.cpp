@@ -10,9 +10,9 @@
 #include <sstream>
 #include <string>
 
-#include "deliver/dead_letters.hpp"
 #include "deliver/influx_writer.hpp"
 #include "faults_rig.hpp"
+#include "spool/dead_letters.hpp"
 
 using namespace tally::testing;
 using namespace std::chrono_literals;

@@ -1,4 +1,4 @@
-#include "deliver/backlog.hpp"
+#include "spool/backlog.hpp"
 
 #include <spdlog/logger.h>
 

@@ -1,4 +1,4 @@
-#include "deliver/spool_directory.hpp"
+#include "spool/directory.hpp"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "deliver/crc32c.hpp"
+#include "spool/crc32c.hpp"
 
 #include <array>
 #include <cstddef>

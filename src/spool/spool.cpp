@@ -2,7 +2,7 @@
 // the first and delete it when it is through. Each segment knows how many of its points still wait,
 // so whatever happens to the file, what is lost with it is known to the point. A file that failed
 // once is never written again: the next `put` begins another.
-#include "deliver/spool.hpp"
+#include "spool/spool.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -17,8 +17,8 @@
 #include <string_view>
 #include <utility>
 
-#include "deliver/gzip.hpp"
-#include "deliver/spool_reader.hpp"
+#include "base/gzip.hpp"
+#include "spool/report.hpp"
 #include "tally/text.hpp"
 
 namespace tally {

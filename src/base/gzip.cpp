@@ -1,4 +1,4 @@
-#include "deliver/gzip.hpp"
+#include "base/gzip.hpp"
 
 #include <libdeflate.h>
 

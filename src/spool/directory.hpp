@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "deliver/spool_format.hpp"
 #include "posix/descriptor.hpp"
+#include "spool/format.hpp"
 #include "tally/result.hpp"
 
 namespace tally {

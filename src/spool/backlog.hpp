@@ -8,8 +8,8 @@
 #include <optional>
 #include <vector>
 
-#include "deliver/dead_letters.hpp"
-#include "deliver/spool.hpp"
+#include "spool/dead_letters.hpp"
+#include "spool/spool.hpp"
 #include "tally/outbox.hpp"
 #include "tally/payload.hpp"
 #include "tally/result.hpp"

@@ -1,4 +1,4 @@
-#include "deliver/spool_format.hpp"
+#include "spool/format.hpp"
 
 #include <doctest/doctest.h>
 
@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "deliver/crc32c.hpp"
 #include "guarded_buffer.hpp"
+#include "spool/crc32c.hpp"
 
 using namespace tally;
 using tally::testing::GuardedBuffer;

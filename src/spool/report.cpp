@@ -1,4 +1,4 @@
-#include "deliver/spool_reader.hpp"
+#include "spool/report.hpp"
 
 #include <fcntl.h>
 #include <fmt/chrono.h>
@@ -9,7 +9,7 @@
 #include <system_error>
 #include <utility>
 
-#include "deliver/gzip.hpp"
+#include "base/gzip.hpp"
 
 namespace tally {
 namespace {

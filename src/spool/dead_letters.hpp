@@ -12,8 +12,8 @@
 #include <string_view>
 #include <vector>
 
-#include "deliver/spool_directory.hpp"
 #include "posix/descriptor.hpp"
+#include "spool/directory.hpp"
 #include "tally/outbox.hpp"
 #include "tally/result.hpp"
 

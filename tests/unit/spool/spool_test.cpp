@@ -1,4 +1,4 @@
-#include "deliver/spool.hpp"
+#include "spool/spool.hpp"
 
 #include <doctest/doctest.h>
 #include <sys/resource.h>
@@ -14,7 +14,7 @@
 #include <string_view>
 #include <vector>
 
-#include "deliver/gzip.hpp"
+#include "base/gzip.hpp"
 #include "spool_rig.hpp"
 
 using namespace tally;

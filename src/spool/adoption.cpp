@@ -1,4 +1,4 @@
-#include "deliver/adoption.hpp"
+#include "spool/adoption.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -8,7 +8,7 @@
 #include <string_view>
 #include <utility>
 
-#include "deliver/spool_directory.hpp"
+#include "spool/directory.hpp"
 
 namespace tally {
 namespace {

@@ -1,4 +1,4 @@
-#include "deliver/spool_format.hpp"
+#include "spool/format.hpp"
 
 #include <fmt/format.h>
 
@@ -8,7 +8,7 @@
 #include <cstring>
 #include <type_traits>
 
-#include "deliver/crc32c.hpp"
+#include "spool/crc32c.hpp"
 
 namespace tally {
 namespace {

@@ -6,7 +6,7 @@
 //     <directory>/            0700, ours
 //       LOCK                  flock: one process; holds its pid
 //       cursor                where reading goes on: two slots, written in turn
-//       seg-<16 digits>.lp    segments, see spool_format.hpp
+//       seg-<16 digits>.lp    segments, see format.hpp
 //       dead/                 see dead_letters.hpp
 
 #include <chrono>
@@ -17,9 +17,9 @@
 #include <string>
 #include <vector>
 
-#include "deliver/spool_directory.hpp"
-#include "deliver/spool_format.hpp"
 #include "posix/descriptor.hpp"
+#include "spool/directory.hpp"
+#include "spool/format.hpp"
 #include "tally/payload.hpp"
 #include "tally/result.hpp"
 #include "tally/time.hpp"

@@ -1,4 +1,4 @@
-#include "deliver/adoption.hpp"
+#include "spool/adoption.hpp"
 
 #include <doctest/doctest.h>
 
@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "deliver/dead_letters.hpp"
+#include "spool/dead_letters.hpp"
 #include "spool_rig.hpp"
 
 using namespace tally;

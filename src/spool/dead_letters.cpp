@@ -1,4 +1,4 @@
-#include "deliver/dead_letters.hpp"
+#include "spool/dead_letters.hpp"
 
 #include <fcntl.h>
 #include <fmt/chrono.h>

@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include "deliver/spool_directory.hpp"
-#include "deliver/spool_format.hpp"
+#include "spool/directory.hpp"
+#include "spool/format.hpp"
 #include "tally/payload.hpp"
 #include "tally/result.hpp"
 #include "tally/time.hpp"
