@@ -16,7 +16,7 @@ pure="$std|$contracts|$own|<fmt/[a-z]+\.h>"
 shell="$pure|$posix|\"posix/[a-z_]+\.hpp\"|\"uv/[a-z_]+\.hpp\"|<spdlog/.*>"
 # The pure part of deliver/.
 deliver_core='(answer|api|base64|body|json|known_series|outbox|partial_writes|point_reader|refused_lines|replay_pace|retry_after|series_json|url|verdict|write_request|wrong_api)'
-spool_core='(crc32c|format)'
+spool_core='(crc32c|format|survey)'
 layers=(
   "include/tally/.*                 $std|$contracts"
   "src/base/gzip\..*                $pure|\"base/.*\"|<libdeflate\.h>"

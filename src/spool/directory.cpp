@@ -162,6 +162,12 @@ Result<SpoolDirectory> SpoolDirectory::open(const std::string& path) {
   return opened;
 }
 
+Result<SpoolDirectory> SpoolDirectory::twin() const {
+  Descriptor again(fcntl(fd(), F_DUPFD_CLOEXEC, 3));
+  if (!again) return error(".", "cannot be opened again", errno);
+  return SpoolDirectory(path_, std::move(again));
+}
+
 Status SpoolDirectory::try_to_make(const std::string& path) {
   const std::string clean = without_slashes_at_end(path);
   std::string above = split(clean).parent;

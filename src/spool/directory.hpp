@@ -51,6 +51,9 @@ class SpoolDirectory {
   /// Whether `open` could make a directory that is not there yet. Nothing is made.
   static Status try_to_make(const std::string& path);
 
+  /// The same directory for another thread; without the lock, which stays with this one.
+  Result<SpoolDirectory> twin() const;
+
   const std::string& path() const { return path_; }
   int fd() const { return directory_.get(); }
 

@@ -11,6 +11,7 @@
 
 #include "spool/directory.hpp"
 #include "spool/format.hpp"
+#include "spool/survey.hpp"
 #include "tally/payload.hpp"
 #include "tally/result.hpp"
 #include "tally/time.hpp"

@@ -1,4 +1,5 @@
 #include "spool/format.hpp"
+#include "spool/survey.hpp"
 
 #include <doctest/doctest.h>
 

@@ -170,6 +170,78 @@ TEST_CASE("spool: segments that are too old go although nobody reads") {
   CHECK(spool->counts().balances());
 }
 
+// --- What is fresh ---
+
+TEST_CASE("spool: what is fresh does not wait behind the rest, and is done without it") {
+  const Scratch scratch;
+  const auto spool = open_spool(small_spool(scratch));
+  CHECK_FALSE(spool->fresh(test_now));
+  spool->ack_fresh();  // of nothing
+  put_all(*spool, 1, 36);
+  const std::size_t files = scratch.files().size();
+  for (std::uint64_t id = 100; id < 110; ++id) {
+    CHECK_FALSE(spool->put_fresh(payload_of(id), test_now));
+    CHECK(id_of(*spool->front(test_now)) == 1);
+    CHECK(id_of(*spool->fresh(test_now)) == id);
+    CHECK(scratch.files().size() == files + 1);
+    spool->ack_fresh();
+    CHECK(scratch.files().size() == files);  // it takes no place from what waits
+    CHECK(spool->counts().balances());
+  }
+  CHECK(spool->fresh_bytes() == 0);
+  CHECK(drain(*spool) == ids(1, 36));
+}
+
+TEST_CASE("spool: what was fresh is set back behind the rest, what was given among it") {
+  const Scratch scratch;
+  const auto spool = open_spool(small_spool(scratch));
+  put_all(*spool, 1, 3);
+  for (std::uint64_t id = 10; id < 40; ++id)  // several segments
+    CHECK_FALSE(spool->put_fresh(payload_of(id), test_now));
+  CHECK(id_of(*spool->fresh(test_now)) == 10);
+  spool->ack_fresh();
+  CHECK(id_of(*spool->fresh(test_now)) == 11);
+  spool->set_back();
+  CHECK_FALSE(spool->fresh(test_now));
+  put_all(*spool, 50, 51);
+  CHECK_FALSE(spool->put_fresh(payload_of(60), test_now));
+  std::vector<std::uint64_t> all = ids(1, 3);
+  for (const auto& more : {ids(11, 39), ids(50, 51)})
+    all.insert(all.end(), more.begin(), more.end());
+  CHECK(drain(*spool) == all);
+  CHECK(id_of(*spool->fresh(test_now)) == 60);
+  CHECK(spool->counts().balances());
+}
+
+TEST_CASE("spool: a full one drops what waits before what is fresh") {
+  const Scratch scratch;
+  const auto spool = open_spool(small_spool(scratch));
+  put_all(*spool, 1, 36);
+  std::uint64_t id = 100;
+  while (spool->front(test_now)) {
+    CHECK_FALSE(spool->put_fresh(payload_of(id++), test_now));
+  }
+  CHECK(spool->counts().dropped_full >= 3 * 36);
+  for (const std::uint64_t before = spool->counts().dropped_full;
+       spool->counts().dropped_full == before;)
+    CHECK_FALSE(spool->put_fresh(payload_of(id++), test_now));
+  CHECK(id_of(*spool->fresh(test_now)) > 100);
+  CHECK(spool->counts().balances());
+}
+
+TEST_CASE("spool: both queues are found again after a restart, oldest segment first") {
+  const Scratch scratch;
+  {
+    const auto spool = open_spool(small_spool(scratch));
+    put_all(*spool, 1, 3);
+    CHECK_FALSE(spool->put_fresh(payload_of(10), test_now));
+    put_all(*spool, 4, 4);
+  }
+  std::vector<std::uint64_t> all = ids(1, 4);
+  all.push_back(10);
+  CHECK(drain(*open_spool(small_spool(scratch))) == all);
+}
+
 // --- Syncing ---
 
 TEST_CASE("spool: a sync is due once there is something to sync, and one at a time") {
