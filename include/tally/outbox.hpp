@@ -130,6 +130,9 @@ class Outbox {
   /// points. What was in flight is not to be settled any more.
   std::uint64_t abandon();
 
+  /// Of what is queued, the points of payloads that are on disk too.
+  std::uint64_t points_on_disk() const;
+
   const OutboxCounts& counts() const { return counts_; }
   std::size_t bytes() const { return bytes_; }
   std::size_t payloads() const { return queue_.size(); }

@@ -49,9 +49,7 @@ InfluxWriter::InfluxWriter(uv::Loop& loop, InfluxSettings settings, OutboxLimits
              }),
       mend_timer_(loop, [this] { look_if_mended(); }),
       drain_timer_(loop, [this] { end_drain(); }) {
-  if (!backlog_ || backlog_->empty()) return;
-  delay_replay(backlog_->age());
-  timer_.start(milliseconds{0});
+  if (backlog_) backlog_->when_recovered([this] { on_recovered(); });
 }
 
 Instant InfluxWriter::now() const {
@@ -62,33 +60,48 @@ Instant InfluxWriter::now() const {
 
 void InfluxWriter::push(Payload payload) {
   pushed_ += payload.points;
-  if (!goes_to_disk() || !backlog_->put(payload)) {
+  if (!to_disk(payload)) {
     const std::uint64_t dropped = live_.outbox.push(std::move(payload));
     if (dropped > 0) log_.dropped(dropped, limits_.bytes_max, waiting(), now());
   }
   pump();
 }
 
-bool InfluxWriter::goes_to_disk() const {
+bool InfluxWriter::to_disk(const Payload& payload) {
   if (!backlog_) return false;
-  if (settings_.spools_always || live_.outbox.bytes() > limits_.bytes_max / 2) return true;
+  if (goes_behind()) return backlog_->put(payload);
+  return settings_.spools_always && backlog_->put_fresh(payload);
+}
+
+/// Whether the next payload waits behind the backlog. REQUIRES: a backlog.
+bool InfluxWriter::goes_behind() const {
+  constexpr std::uint64_t packed = 8;  // how much smaller lines are on disk
+  const std::uint64_t bytes = live_.outbox.bytes() + backlog_->fresh_bytes() * packed;
+  if (bytes > limits_.bytes_max / 2) return true;
   // While the destination is away the newest points find out, when the back-off lets them.
-  const bool may_try = live_.outbox.empty() && replay_.sent == nullptr && now() >= not_before_;
+  const bool may_try = !has_live() && replay_.sent == nullptr && now() >= not_before_;
   return is_down_ && !may_try;
+}
+
+/// Whether the live lane has something to send, or will when it asks.
+bool InfluxWriter::has_live() const {
+  return !live_.outbox.empty() || (backlog_ && backlog_->fresh_bytes() > 0);
 }
 
 DeliveryCounts InfluxWriter::counts() const {
   DeliveryCounts all = delivery_of(live_.outbox.counts());
   all += delivery_of(replay_.outbox.counts());
   all.pushed = pushed_;
-  all.queued = live_.outbox.counts().queued;
+  all.queued = live_.outbox.counts().queued - live_.outbox.points_on_disk();
   all.dead -= not_buried_;
   all.dropped_refused += not_buried_;
   if (!backlog_) return all;
   const SpoolCounts& spool = backlog_->counts();
   all.recovered = spool.recovered;
   // A record waits on disk until all of it is done; what is done already is not counted twice.
-  all.spooled = spool.waiting - (points_replayed_ - replay_.outbox.counts().queued);
+  all.spooled = spool.waiting;
+  for (const Lane* lane : {&live_, &replay_})
+    all.spooled -= lane->record_points - lane->outbox.points_on_disk();
   all.dropped_spool = spool.dropped_full;
   all.dropped_age = spool.dropped_expired;
   all.dropped_damaged = spool.dropped_damaged;
@@ -101,20 +114,37 @@ DeliveryLog::Waiting InfluxWriter::waiting() const {
           .spool_bytes_max = backlog_ ? backlog_->bytes_max() : 0};
 }
 
+// REQUIRES: nothing of the live lane is in flight.
 void InfluxWriter::move_to_disk() {
   if (!backlog_) return;
-  for (const Payload* oldest = live_.outbox.oldest(); oldest != nullptr && backlog_->put(*oldest);
-       oldest = live_.outbox.oldest())
+  const bool is_whole =
+      live_.record_points > 0 && live_.outbox.points_on_disk() == live_.record_points;
+  for (const Payload* oldest = live_.outbox.oldest(); oldest != nullptr;
+       oldest = live_.outbox.oldest()) {
+    // Of a record of which a part is done the rest becomes one of its own.
+    const bool is_there = is_whole && oldest->is_on_disk;
+    if (!is_there && !backlog_->put(*oldest)) return end_records();
     live_.outbox.take_oldest();
+  }
+  if (is_whole) live_.record_points = 0;  // it is only given back
+  end_records();
+  backlog_->set_back();
 }
 
-void InfluxWriter::feed_replay() {
-  if (!backlog_ || drained_ || !replay_.outbox.empty()) return;
-  std::optional<Payload> record = backlog_->front();
-  if (!record) return;
-  points_replayed_ = record->points;
+void InfluxWriter::feed() {
+  if (!backlog_) return;
+  if (settings_.spools_always && live_.outbox.empty()) take(live_, backlog_->fresh());
+  if (drained_ || !replay_.outbox.empty()) return;
   written_before_replay_ = live_.outbox.counts().written;
-  replay_.outbox.push(std::move(*record));
+  take(replay_, backlog_->front());
+  if (replay_.outbox.empty() && !backlog_->is_recovering()) end_replay();
+}
+
+void InfluxWriter::take(Lane& lane, std::optional<Payload> record) {
+  if (!record) return;
+  record->is_on_disk = true;
+  lane.record_points = record->points;
+  lane.outbox.push(std::move(*record));
 }
 
 void InfluxWriter::bury(Lane& lane) {
@@ -124,10 +154,18 @@ void InfluxWriter::bury(Lane& lane) {
 
 // ---- when the next request begins ---------------------------------------------------------------
 
+// What an earlier process left can be sent as soon as it was read.
+void InfluxWriter::on_recovered() {
+  const bool is_first = backlog_->counts().recovered > 0 && !std::exchange(has_delayed_, true);
+  if (is_first) delay_replay(backlog_->age());
+  if (!backlog_->is_recovering() && now() < no_replay_before_) say_delay();
+  pump();
+}
+
 void InfluxWriter::pump() {
   if (server_.is_asking()) return;
-  if (drained_ && live_.outbox.empty()) return end_drain();
-  feed_replay();
+  if (drained_ && !has_live()) return end_drain();
+  feed();
   attempt(live_);
   attempt(replay_);
   arm();
@@ -145,9 +183,7 @@ std::optional<Instant> InfluxWriter::due(const Lane& lane) const {
   if (!at || drained_) return at;
   if (is_down_) at = std::max(*at, not_before_);
   if (lane.outbox.suspects_a_line()) at = std::max(*at, no_question_before_);
-  // Nobody is newer than what always goes by the disk, so it has not to give way.
-  if (is_replay && !settings_.spools_always) at = std::max(*at, pace_.due());
-  return is_replay ? std::max(*at, no_replay_before_) : at;
+  return is_replay ? std::max({*at, pace_.due(), no_replay_before_}) : at;
 }
 
 void InfluxWriter::attempt(Lane& lane) {
@@ -202,7 +238,7 @@ void InfluxWriter::settle(Lane& lane, const WriteAnswer& answer) {
     keep_pace(lane, bytes);
     if (&lane == &replay_) note_replayed(bytes, points, written_before);
   }
-  if (&lane == &replay_) end_record();
+  end_records();
   mend(answer);
 }
 
@@ -215,7 +251,7 @@ void InfluxWriter::keep_pace(const Lane& lane, std::size_t bytes) {
 // The first answer tells that it goes on, and how many bytes a point has: on disk they are packed.
 void InfluxWriter::note_replayed(std::size_t bytes, std::size_t points,
                                  std::uint64_t written_before) {
-  if (replaying_) return;
+  if (replaying_ || backlog_->is_recovering()) return;
   const DeliveryLog::Waiting left = waiting();
   const double bytes_left = static_cast<double>(left.counts.spooled) * static_cast<double>(bytes) /
                             static_cast<double>(std::max<std::size_t>(points, 1));
@@ -225,12 +261,17 @@ void InfluxWriter::note_replayed(std::size_t bytes, std::size_t points,
   if (replaying_->is_said) log_.replay_begins(left, time);
 }
 
-// The record of the replay lane is done when nothing of it is left there.
-void InfluxWriter::end_record() {
-  if (!replay_.outbox.empty()) return;
-  backlog_->ack();
-  points_replayed_ = 0;
-  if (!backlog_->empty() || !replaying_) return;
+// A record is done when nothing of it is left in the outbox that has it.
+void InfluxWriter::end_records() {
+  const auto ends = [](Lane& lane) {
+    return lane.outbox.points_on_disk() == 0 && std::exchange(lane.record_points, 0) > 0;
+  };
+  if (ends(live_)) backlog_->ack_fresh();
+  if (ends(replay_)) backlog_->ack();
+}
+
+void InfluxWriter::end_replay() {
+  if (!replaying_) return;
   const auto took = std::chrono::duration_cast<std::chrono::seconds>(now() - replaying_->began);
   if (replaying_->is_said || took >= worth_saying)
     log_.replay_ended(replay_.outbox.counts().written - replaying_->written_before, took);
@@ -239,11 +280,13 @@ void InfluxWriter::end_record() {
 
 // After a long outage a whole fleet has a backlog: not all shall send it in the same second.
 void InfluxWriter::delay_replay(milliseconds outage) {
-  if (!backlog_ || backlog_->empty() || outage <= settings_.jitter_after) return;
-  const milliseconds delay =
-      settings_.jitter_max * static_cast<int>(1 + random_number() % 1000) / 1000;
-  no_replay_before_ = now() + delay;
-  log_.replay_waits(waiting(), std::chrono::ceil<std::chrono::seconds>(delay));
+  if (outage <= settings_.jitter_after) return;
+  no_replay_before_ =
+      now() + settings_.jitter_max * static_cast<int>(1 + random_number() % 1000) / 1000;
+}
+
+void InfluxWriter::say_delay() {
+  log_.replay_waits(waiting(), std::chrono::ceil<std::chrono::seconds>(no_replay_before_ - now()));
 }
 
 // What comes from disk may fail for reasons of its own (a line, an old shard, its size): only what
@@ -265,7 +308,9 @@ void InfluxWriter::begin_outage(Instant next_attempt) {
 void InfluxWriter::end_outage() {
   if (!std::exchange(is_down_, false)) return;
   live_.outbox.hurry();
+  if (!backlog_ || backlog_->empty()) return;
   delay_replay(std::chrono::duration_cast<milliseconds>(now() - down_since_));
+  if (now() < no_replay_before_) say_delay();
 }
 
 // ---- questions beside the writes ---------------------------------------------------------------
@@ -345,7 +390,7 @@ void InfluxWriter::drain(milliseconds at_most, std::function<void()> done) {
   drained_ = std::move(done);
   live_.outbox.hurry();
   // What is on disk is safe there: only what is in memory must go out, or down.
-  const bool is_safe = live_.outbox.empty() || (backlog_ && is_down_);
+  const bool is_safe = !has_live() || (backlog_ && is_down_);
   drain_timer_.start(is_safe ? milliseconds{0} : at_most);
   if (!is_safe) pump();
 }

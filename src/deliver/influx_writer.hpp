@@ -8,7 +8,8 @@
 //
 // A healthy destination uses the live lane only. After a failed attempt of that lane everything
 // goes to disk, but for the newest payload whenever the back-off allows an attempt. What is on disk
-// comes back oldest first and beside the live lane; its failures are its own.
+// comes back oldest first and beside the live lane; its failures are its own. Where all is spooled
+// always the live lane too gets its payloads from disk, one record at a time.
 
 #include <chrono>
 #include <cstdint>
@@ -30,7 +31,7 @@ namespace tally {
 
 struct InfluxSettings {
   ServerSettings server;
-  bool spools_always = false;            ///< not only when the destination fails
+  bool spools_always = false;  ///< also what is sent at once, so that a kill loses nothing
   std::uint64_t series_max = 1'000'000;  ///< of a database that is full and knows them
   ReplayLimits replay;
   std::chrono::milliseconds jitter_max{30'000};     ///< before a replay, after a long outage
@@ -65,9 +66,10 @@ class InfluxWriter : public Output {
   struct Lane {
     Lane(OutboxLimits limits, KnownSeries& known);
     Outbox outbox;
-    const Payload* sent = nullptr;  ///< in flight; the outbox owns it
-    Instant begun{};                ///< when it was sent
-    bool is_beside = false;         ///< for a while one of the other lane was in flight too
+    const Payload* sent = nullptr;    ///< in flight; the outbox owns it
+    Instant begun{};                  ///< when it was sent
+    bool is_beside = false;           ///< for a while one of the other lane was in flight too
+    std::uint64_t record_points = 0;  ///< of the record on disk that the outbox has; 0: none
   };
   /// A backlog that is being written.
   struct Replaying {
@@ -77,11 +79,15 @@ class InfluxWriter : public Output {
   };
 
   Instant now() const;
-  bool goes_to_disk() const;
+  bool to_disk(const Payload& payload);
+  bool goes_behind() const;
+  bool has_live() const;
   DeliveryLog::Waiting waiting() const;
 
+  void on_recovered();
   void pump();
-  void feed_replay();
+  void feed();
+  void take(Lane& lane, std::optional<Payload> record);
   void attempt(Lane& lane);
   std::optional<Instant> due(const Lane& lane) const;
   void arm();
@@ -91,8 +97,10 @@ class InfluxWriter : public Output {
   void settle(Lane& lane, const WriteAnswer& answer);
   void keep_pace(const Lane& lane, std::size_t bytes);
   void note_replayed(std::size_t bytes, std::size_t points, std::uint64_t written_before);
-  void end_record();
+  void end_records();
+  void end_replay();
   void delay_replay(std::chrono::milliseconds outage);
+  void say_delay();
   void bury(Lane& lane);
   void fail(const Lane& lane, const Verdict& verdict);
   void begin_outage(Instant next_attempt);
@@ -124,6 +132,7 @@ class InfluxWriter : public Output {
   uv::Timer drain_timer_;
 
   bool is_down_ = false;             ///< the last attempt failed
+  bool has_delayed_ = false;         ///< the replay of what an earlier process left
   bool awaits_credentials_ = false;  ///< what the mending would be
   bool awaits_server_ = false;
   Instant down_since_{};
@@ -131,7 +140,6 @@ class InfluxWriter : public Output {
   Instant no_question_before_{};  ///< whether the server is alive
   Instant no_replay_before_{};
   std::uint64_t pushed_ = 0;
-  std::uint64_t points_replayed_ = 0;        ///< of the record in the replay lane
   std::uint64_t written_before_replay_ = 0;  ///< by the live lane
   std::uint64_t not_buried_ = 0;             ///< dead letters that could not be kept
   std::function<void()> drained_;            ///< set while draining

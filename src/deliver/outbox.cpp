@@ -132,6 +132,13 @@ std::optional<Payload> Outbox::take_oldest() {
   return payload;
 }
 
+std::uint64_t Outbox::points_on_disk() const {
+  std::uint64_t points = 0;
+  for (const Waiting& waiting : queue_)
+    if (waiting.payload.is_on_disk) points += waiting.payload.points;
+  return points;
+}
+
 std::vector<DeadLetter> Outbox::take_dead() {
   dead_bytes_ = 0;
   return std::exchange(dead_, {});

@@ -18,7 +18,7 @@ constexpr std::chrono::milliseconds sync_pause{200};
 
 Result<std::unique_ptr<Backlog>> Backlog::open(uv::Loop& loop, SpoolSettings settings,
                                                WallClock clock, spdlog::logger& log) {
-  Result<std::unique_ptr<Spool>> spool = Spool::open(std::move(settings), clock());
+  Result<std::unique_ptr<Spool>> spool = Spool::begin(std::move(settings));
   if (!spool) return spool.error();
   return std::make_unique<Backlog>(loop, std::move(spool).value(), std::move(clock), log);
 }
@@ -27,13 +27,19 @@ Backlog::Backlog(uv::Loop& loop, std::unique_ptr<Spool> spool, WallClock clock, 
     : spool_(std::move(spool)),
       clock_(std::move(clock)),
       log_(log),
+      recovery_(loop,
+                [this](RecoveryFinding finding) {
+                  spool_->end_step(std::move(finding), clock_());
+                  log_findings();
+                  recover();
+                  if (on_recovered_) on_recovered_();
+                }),
       sync_timer_(loop, [this] { sync(); }),
       sync_work_(loop, [this](const Status& outcome) {
         spool_->end_sync(outcome);
         log_findings();
         if (!sync_timer_.active()) sync_timer_.start(sync_pause);
       }) {
-  log_findings();
   Result<std::unique_ptr<DeadLetters>> dead = DeadLetters::open(spool_->settings().directory);
   if (dead) {
     dead_ = std::move(dead).value();
@@ -41,10 +47,23 @@ Backlog::Backlog(uv::Loop& loop, std::unique_ptr<Spool> spool, WallClock clock, 
     log_.error("{}; lines that the database refuses are counted, but not kept",
                dead.error().message);
   }
+  recover();
+}
+
+void Backlog::recover() {
+  if (std::optional<RecoveryStep> step = spool_->next_step()) recovery_.start(std::move(*step));
 }
 
 bool Backlog::put(const Payload& payload) {
-  const Status error = spool_->put(payload, clock_());
+  return report(spool_->put(payload, clock_()));
+}
+
+bool Backlog::put_fresh(const Payload& payload) {
+  return report(spool_->put_fresh(payload, clock_()));
+}
+
+/// Whether it went well; said when that changes.
+bool Backlog::report(const Status& error) {
   log_findings();
   if (error) {
     if (!std::exchange(is_failing_, true))
@@ -63,9 +82,24 @@ std::optional<Payload> Backlog::front() {
   return payload;
 }
 
+std::optional<Payload> Backlog::fresh() {
+  std::optional<Payload> payload = spool_->fresh(clock_());
+  log_findings();
+  return payload;
+}
+
 void Backlog::ack() {
   spool_->ack();
   log_findings();
+}
+
+void Backlog::ack_fresh() {
+  spool_->ack_fresh();
+  log_findings();
+}
+
+void Backlog::set_back() {
+  spool_->set_back();
 }
 
 std::chrono::milliseconds Backlog::age() const {

@@ -19,7 +19,6 @@ struct SpoolSettings {
   std::string directory;          ///< as `spool_directory_of` makes it
   std::uint64_t fingerprint = 0;  ///< as `spool_fingerprint` makes it
   bool adopts = false;            ///< else segments with another fingerprint are not sent
-  bool keeps_fresh = false;       ///< new records are put beside those that wait: see `Spool`
   std::uint64_t bytes_max = std::uint64_t{1} << 30;  ///< of the segments, at least two of them
   std::chrono::milliseconds age_max = std::chrono::hours(24);  ///< of a window's start
   double free_share_min = 0.05;                                ///< of the file system, and

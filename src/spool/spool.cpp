@@ -5,7 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <string_view>
+#include <iterator>
 #include <utility>
 
 #include "base/gzip.hpp"
@@ -27,11 +27,6 @@ Packed pack(const std::string& body) {
     if (small && small->size() < body.size()) return {std::move(*small), true};
   }
   return {body, false};
-}
-
-/// The earlier of two, if there are any.
-std::optional<WallTime> first_of(std::optional<WallTime> a, std::optional<WallTime> b) {
-  return a && b ? std::min(*a, *b) : a ? a : b;
 }
 
 }  // namespace
@@ -70,15 +65,14 @@ void Spool::end_step(RecoveryFinding finding, WallTime now) {
   recovery_->take(std::move(finding));
   if (!recovery_->is_done()) return;
   recovery_.reset();
+  backlog_.take_over(late_);
   expire(now);
-  if (!shared_.settings.keeps_fresh) set_back();
 }
 
 // ---- writing ------------------------------------------------------------------------------------
 
 Status Spool::put(const Payload& payload, WallTime now) {
-  // Behind what is not recovered yet there is no place.
-  return put_into(recovery_ ? fresh_ : backlog_, payload, now);
+  return put_into(recovery_ ? late_ : backlog_, payload, now);
 }
 
 Status Spool::put_fresh(const Payload& payload, WallTime now) {
@@ -159,9 +153,10 @@ Status Spool::make_room(std::uint64_t bytes, Stretch& lost) {
       return Error{fmt::format("spool {}: it is full, and what is in it is not read yet",
                                shared_.directory.path()),
                    ENOSPC};
-    SegmentQueue& oldest = backlog_.empty() ? fresh_ : backlog_;
-    if (oldest.empty()) break;
-    lost.add(oldest.drop_oldest(shared_.counts.dropped_full));
+    const auto oldest =
+        std::ranges::find_if(queues_, [](const SegmentQueue* queue) { return !queue->empty(); });
+    if (oldest == std::end(queues_)) break;
+    lost.add((*oldest)->drop_oldest(shared_.counts.dropped_full));
   }
   if (lost.points > 0)
     shared_.say(
@@ -174,7 +169,7 @@ Status Spool::make_room(std::uint64_t bytes, Stretch& lost) {
 
 void Spool::expire(WallTime now) {
   std::uint64_t dropped = 0;
-  for (SegmentQueue* queue : {&backlog_, &fresh_})
+  for (SegmentQueue* queue : queues_)
     while (queue->is_oldest_expired(now))
       dropped += queue->drop_oldest(shared_.counts.dropped_expired).points;
   if (dropped == 0) return;
@@ -205,21 +200,27 @@ void Spool::ack_fresh() {
 
 void Spool::set_back() {
   fresh_.give_back();
-  // Behind what is not recovered yet there is no place.
-  if (!recovery_) backlog_.take_over(fresh_);
+  (recovery_ ? late_ : backlog_).take_over(fresh_);
 }
 
 std::uint64_t Spool::bytes() const {
-  return backlog_.bytes() + fresh_.bytes() + (recovery_ ? recovery_->bytes_unread() : 0);
+  std::uint64_t sum = recovery_ ? recovery_->bytes_unread() : 0;
+  for (const SegmentQueue* queue : queues_) sum += queue->bytes();
+  return sum;
 }
 
 std::optional<WallTime> Spool::oldest() const {
-  return first_of(backlog_.oldest(), fresh_.oldest());
+  std::optional<WallTime> oldest;
+  for (const SegmentQueue* queue : queues_)
+    if (const auto first = queue->oldest()) oldest = oldest ? std::min(*oldest, *first) : first;
+  return oldest;
 }
 
 std::optional<WallTime> Spool::newest() const {
-  const std::optional<WallTime> fresh = fresh_.newest();
-  return fresh ? fresh : backlog_.newest();
+  std::optional<WallTime> newest;
+  for (const SegmentQueue* queue : queues_)
+    if (const auto last = queue->newest()) newest = newest ? std::max(*newest, *last) : last;
+  return newest;
 }
 
 // ---- syncing ------------------------------------------------------------------------------------
@@ -227,14 +228,14 @@ std::optional<WallTime> Spool::newest() const {
 std::optional<SpoolSync> Spool::start_sync() {
   if (shared_.settings.sync != SpoolSyncPolicy::interval) return std::nullopt;
   std::vector<SyncDebt::Open> open;
-  for (SegmentQueue* queue : {&backlog_, &fresh_})
+  for (SegmentQueue* queue : queues_)
     if (const auto file = queue->open_file()) open.push_back(*file);
   return debt_.start(open);
 }
 
 void Spool::end_sync(const Status& outcome) {
   if (debt_.end(outcome)) return;
-  for (SegmentQueue* queue : {&backlog_, &fresh_}) queue->abandon_writer();
+  for (SegmentQueue* queue : queues_) queue->abandon_writer();
 }
 
 std::vector<std::string> Spool::take_findings() {

@@ -12,6 +12,9 @@
 //     put ---------> backlog  (SegmentQueue) ---> front, ack
 //                       ^  set_back
 //     put_fresh ----> fresh   (SegmentQueue) ---> fresh, ack_fresh
+//
+// While an earlier process's segments are still being read there is no place behind them: then what
+// is put waits in a third queue, and goes behind them once they are known.
 
 #include <cstdint>
 #include <memory>
@@ -40,8 +43,8 @@ class Spool {
   static Result<std::unique_ptr<Spool>> open(SpoolSettings settings, WallTime now);
 
   /// As `open`, but what is there is recovered by steps, which the caller runs where it likes, each
-  /// when the last has ended. Meanwhile all else works: what is put waits in `fresh`, and `front`
-  /// gives what was recovered so far.
+  /// when the last has ended. Meanwhile all else works, and `front` gives what was recovered so
+  /// far.
   static Result<std::unique_ptr<Spool>> begin(SpoolSettings settings);
   std::optional<RecoveryStep> next_step();  ///< nothing if one is under way or all is recovered
   void end_step(RecoveryFinding finding, WallTime now);
@@ -106,7 +109,9 @@ class Spool {
   SpoolShared shared_;
   SyncDebt debt_{shared_};
   SegmentQueue backlog_{shared_, debt_};
+  SegmentQueue late_{shared_, debt_};  ///< what will be behind what is recovered
   SegmentQueue fresh_{shared_, debt_};
+  SegmentQueue* const queues_[3] = {&backlog_, &late_, &fresh_};  ///< oldest first
   std::optional<SpoolRecovery> recovery_;
   bool is_step_out_ = false;
 };

@@ -797,7 +797,7 @@ TEST_CASE("influx writer: the next process sends what the last one left, and cou
   SpoolRig next([](const FakeRequest&) { return reply(204); }, last.directory());
   next.server.listen();
   InfluxWriter& writer = next.start();
-  CHECK(writer.counts().recovered == 6);
+  REQUIRE(run_until(next.loop, [&] { return writer.counts().recovered == 6; }));
   CHECK(writer.counts().balances());
   REQUIRE(run_until(next.loop, [&] { return writer.counts().written == 6; }));
   CHECK(writer.counts().spooled == 0);

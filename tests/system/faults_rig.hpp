@@ -101,6 +101,9 @@ class Lives {
   /// Starts the next. REQUIREs that the one before has ended.
   Tallyd& begin();
   Tallyd& tallyd() { return *tallyd_; }
+  std::int64_t began_ns() const {
+    return begins_ns_.back();
+  }             ///< the stamps of the last begin here
   void kill();  ///< SIGKILL
   void stop();  ///< as `Tallyd::stop`
 

@@ -242,8 +242,8 @@ TEST_CASE("spool.when = always: a healthy server and a kill right after a flush 
   std::uint64_t lines = 0;
   for (int round = 0; round < 4; ++round) {
     Load load(lives.begin().port());
-    load.run(300ms);
     const double before = server.sum(hits_measurement);
+    load.run(300ms);
     CHECK(eventually(patience, [&] { return server.sum(hits_measurement) > before; }));
     lives.kill();
     lines += load.lines();
@@ -271,6 +271,33 @@ TEST_CASE("spool.when = always: what no answer came for is on disk already") {
   check_is_sent(lives, server, waiting);
   CHECK(server.sum(hits_measurement) == static_cast<double>(load.lines()));
   lives.stop();
+}
+
+TEST_CASE("spool.when = always: new windows are not late for a backlog") {
+  Badflux server;
+  Lives lives({.influxdb_url = server.url(), .sets = {"spool.when=always"}});
+  WideLoad load(lives.begin().port(), 3000);
+  // At 4 MiB/s the backlog takes some seconds, in which a window would wait behind it.
+  load.run(6s);
+  REQUIRE(all_is_on_disk(lives.spool(), load.lines()));
+  server.set_script(delayed(serve(), 50ms));
+  server.listen();
+  StatsdSender sender(lives.tallyd().port());
+  CHECK(eventually(patience, [&] { return server.request_count() > 1; }));
+  for (int i = 1; i <= 3; ++i) {
+    sender.send("fault.now:1|c");
+    CHECK(eventually(patience, [&] { return server.sum("fault.now.count") == i; }));
+  }
+  CHECK(server.sum(hits_measurement) < static_cast<double>(load.lines()));
+  CHECK(lives.spool().waiting().points() > 0);
+  lives.kill();
+  server.set_script(serve());
+  lives.begin();
+  CHECK(eventually(patience, [&] { return lives.spool().waiting().points() == 0; }));
+  lives.stop();
+  CHECK(server.sum(hits_measurement) == static_cast<double>(load.lines()));
+  CHECK(server.sum("fault.now.count") == 3);
+  CHECK(server.stored().overwritten() == 0);
 }
 
 TEST_CASE("an outage at 20,000 lines a second loses nothing, and live windows stay in time") {

@@ -102,16 +102,23 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("recovery: what is fresh stays beside the rest where it is kept so") {
+TEST_CASE("recovery: what is fresh stays beside the rest, and what was set back goes behind it") {
   Scratch scratch;
-  SpoolSettings settings = small_spool(filled(scratch));
-  settings.keeps_fresh = true;
-  const auto spool = begin_spool(settings);
+  const auto spool = begin_spool(small_spool(filled(scratch)));
   CHECK_FALSE(spool->put_fresh(payload_of(100), test_now));
+  CHECK(step(*spool));
+  CHECK(id_of(*spool->fresh(test_now)) == 100);
+  spool->set_back();
+  CHECK_FALSE(spool->put_fresh(payload_of(101), test_now));
+  CHECK_FALSE(spool->put(payload_of(102), test_now));
   while (step(*spool)) {
   }
-  CHECK(id_of(*spool->fresh(test_now)) == 100);
-  CHECK(id_of(*spool->front(test_now)) == 1);
+  CHECK(id_of(*spool->fresh(test_now)) == 101);
+  spool->ack_fresh();
+  std::vector<std::uint64_t> all = ids(1, 36);
+  all.insert(all.end(), {100, 102});
+  CHECK(drain(*spool) == all);
+  CHECK(spool->empty());
 }
 
 TEST_CASE("recovery: a full spool drops nothing that was not read yet, and takes no more") {
