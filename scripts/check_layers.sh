@@ -16,7 +16,8 @@ pure="$std|$contracts|$own|<fmt/[a-z]+\.h>"
 shell="$pure|$posix|\"posix/[a-z_]+\.hpp\"|\"uv/[a-z_]+\.hpp\"|<spdlog/.*>"
 sockets='"receive/(acceptor|listeners|socket_address|stream_socket)\.hpp"'  # for who else listens
 # The pure part of deliver/.
-deliver_core='(answer|api|base64|body|crc32c|json|known_series|outbox|partial_writes|point_reader|refused_lines|retry_after|series_json|spool_format|url|verdict|write_request|wrong_api)'
+deliver_core='(answer|api|base64|body|json|known_series|outbox|partial_writes|point_reader|refused_lines|replay_pace|retry_after|series_json|url|verdict|write_request|wrong_api)'
+spool_core='(crc32c|format|survey)'
 # Of http/: all but what serves.
 http_core='(access|limits|message|representation|stream_buffer)'
 # The pure part of watch/.
@@ -27,6 +28,7 @@ watch_documents='(assets|health|history_documents|json_writer|live_documents|pca
 tools_core='(columns|dashboard|dashboard_query|event_stream|json_view|packet|pcap|replay_report|statsd_line|tap_text|target|top_data|top_state|top_view)'
 layers=(
   "include/tally/.*                 $std|$contracts"
+  "src/base/gzip\..*                $pure|\"base/.*\"|<libdeflate\.h>"
   "src/base/.*                      $pure|\"base/.*\"|<arpa/inet\.h>"  # inet_pton: text to bytes
   "src/parse/.*                     $pure|\"parse/.*\"|<[a-z]+intrin\.h>"
   "src/aggregate/.*                 $pure|\"aggregate/.*\"|<xxhash\.h>|<[a-z]+intrin\.h>"
@@ -34,18 +36,19 @@ layers=(
   "src/encode/.*                    $pure|\"encode/.*\""
   "src/config/.*                    $pure|\"config/.*\"|<toml\+\+/toml\.h>|<arpa/inet\.h>"  # inet_pton: text to bytes
   "src/deliver/known_series\..*     $pure|\"deliver/$deliver_core\.hpp\"|<xxhash\.h>"
-  "src/deliver/crc32c\..*           $pure|\"deliver/$deliver_core\.hpp\"|<[a-z]+intrin\.h>"
   "src/deliver/$deliver_core\..*   $pure|\"deliver/$deliver_core\.hpp\""
   "src/posix/.*                     $std|$posix|$own|<link\.h>"
+  "src/spool/crc32c\..*             $pure|\"spool/$spool_core\.hpp\"|<[a-z]+intrin\.h>"
+  "src/spool/$spool_core\..*       $pure|\"spool/$spool_core\.hpp\""
+  "src/spool/.*                     $shell|\"spool/.*\"|\"base/gzip\.hpp\""
   "src/uv/.*                        $std|$own|\"uv/.*\"|<uv\.h>"
   "src/receive/.*                   $shell|\"receive/.*\""
   "src/deliver/http\..*             $shell|\"deliver/.*\"|<curl/curl\.h>"
-  "src/deliver/gzip\..*             $shell|\"deliver/.*\"|<libdeflate\.h>"
-  "src/deliver/.*                   $shell|\"deliver/.*\""
+  "src/deliver/.*                   $shell|\"deliver/.*\"|\"spool/.*\"|\"base/gzip\.hpp\""
   "src/watch/admin_text\..*        $pure|\"watch/(admin_text|insight)\.hpp\""
   "src/watch/admin\..*             $shell|\"watch/.*\"|\"receive/(acceptor|hello|listeners|stream_socket)\.hpp\""
   "src/http/server\..*              $shell|\"http/.*\"|$sockets|<microhttpd\.h>"
-  "src/http/representation\..*      $pure|\"http/(message|representation)\.hpp\"|\"deliver/gzip\.hpp\"|<xxhash\.h>"
+  "src/http/representation\..*      $pure|\"http/(message|representation)\.hpp\"|\"base/gzip\.hpp\"|<xxhash\.h>"
   "src/http/$http_core\..*      $pure|\"http/$http_core\.hpp\""
   "src/http/.*                      $shell|\"http/.*\"|$sockets"
   "src/watch/$watch_state\..*      $pure|\"watch/$watch_state\.hpp\"|\"aggregate/(buckets|cells|name_hash)\.hpp\"|<xxhash\.h>"
@@ -64,7 +67,7 @@ layers=(
 )
 
 # The pure core: nothing of the world. "::now(" is any clock of std::chrono.
-pure_files="^(include/tally|src/(base|parse|aggregate|flush|encode|config|cli)/|src/deliver/$deliver_core\\.|src/http/$http_core\\.|src/watch/admin_text\\.|src/watch/$watch_state\\.|src/watch/$watch_documents\\.|src/tools/$tools_core\\.)"
+pure_files="^(include/tally|src/(base|parse|aggregate|flush|encode|config|cli)/|src/deliver/$deliver_core\\.|src/spool/$spool_core\\.|src/http/$http_core\\.|src/watch/admin_text\\.|src/watch/$watch_state\\.|src/watch/$watch_documents\\.|src/tools/$tools_core\\.)"
 world_headers='<(atomic|condition_variable|filesystem|fstream|future|iostream|mutex|semaphore|shared_mutex|thread)>'
 world_calls='::now\(|uv_hrtime|uv_now|std::time\(|[^_a-z:]time\((NULL|nullptr|0|&)|clock_gettime|gettimeofday|random_device'
 world_calls+='|spdlog|std::(cout|cerr|clog)|[^a-z_]f?printf\(|getenv'
@@ -158,10 +161,13 @@ src/deliver/outbox.cpp~#include "uv/handles.hpp"~bad
 src/deliver/verdict.cpp~#include <curl/curl.h>~bad
 src/deliver/http.cpp~#include <curl/curl.h>~good
 src/deliver/influx_writer.cpp~#include <curl/curl.h>~bad
-src/deliver/gzip.cpp~#include <libdeflate.h>~good
-src/deliver/spool.cpp~#include "posix/descriptor.hpp"~good
-src/deliver/spool_format.cpp~#include <unistd.h>~bad
-src/deliver/spool_format.cpp~#include "deliver/spool.hpp"~bad
+src/deliver/influx_writer.cpp~#include "spool/backlog.hpp"~good
+src/base/gzip.cpp~#include <libdeflate.h>~good
+src/base/text.cpp~#include <libdeflate.h>~bad
+src/spool/spool.cpp~#include "posix/descriptor.hpp"~good
+src/spool/spool.cpp~#include "deliver/http.hpp"~bad
+src/spool/format.cpp~#include <unistd.h>~bad
+src/spool/format.cpp~#include "spool/spool.hpp"~bad
 src/posix/descriptor.hpp~#include <unistd.h>~good
 src/posix/descriptor.hpp~#include "uv/handles.hpp"~bad
 src/receive/worker.cpp~#include "daemon/daemon.hpp"~bad
@@ -180,8 +186,8 @@ src/http/server.hpp~#include "receive/acceptor.hpp"~good
 src/http/server.cpp~#include "receive/worker.hpp"~bad
 src/http/message.cpp~#include <microhttpd.h>~bad
 src/http/access.cpp~#include "uv/handles.hpp"~bad
-src/http/access.cpp~#include "deliver/gzip.hpp"~bad
-src/http/representation.cpp~#include "deliver/gzip.hpp"~good
+src/http/access.cpp~#include "base/gzip.hpp"~bad
+src/http/representation.cpp~#include "base/gzip.hpp"~good
 src/watch/watch.cpp~#include "http/server.hpp"~good
 src/watch/health.cpp~#include "watch/insight.hpp"~good
 src/watch/health.cpp~#include "http/server.hpp"~bad

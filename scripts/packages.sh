@@ -13,7 +13,8 @@ build_packages=(
 )
 run_packages=(curl)
 test_packages=(
-  clang-14 libclang-rt-14-dev curl doctest-dev influxdb openssl prometheus python3 tcpdump tmux valgrind zlib1g-dev
+  clang-14 libclang-rt-14-dev curl doctest-dev influxdb iproute2 openssl prometheus python3 tcpdump tmux valgrind
+  victoria-metrics zlib1g-dev
 )
 peer_packages=(collectd-core netdata-core)  # daemons that scripts/bench --peers measures
 client_packages=(  # real clients; one that cannot be had is skipped
@@ -96,7 +97,7 @@ apt() {
 }
 
 # Packages that also enable a service for the next start of the machine. Ours are private ones.
-declare -rA service_of=([influxdb]=influxdb [collectd-core]=collectd [netdata-core]=netdata
+declare -rA service_of=([influxdb]=influxdb [victoria-metrics]=victoria-metrics [collectd-core]=collectd [netdata-core]=netdata
   [prometheus]=prometheus)
 
 install_as_root() {

@@ -91,7 +91,7 @@ struct Config {
     std::string org;  ///< of 2.x
     std::string username;
     std::string password;       ///< never printed
-    std::string password_file;  ///< read by the daemon, again after each 401
+    std::string password_file;  ///< read by the daemon, again after a 401 or 403
     std::string token;          ///< never printed
     std::string token_file;     ///< as password_file
     std::chrono::milliseconds timeout = std::chrono::seconds(10);
@@ -114,6 +114,7 @@ struct Config {
     std::uint64_t max_bytes = 1 << 30;  ///< of each destination
     std::chrono::milliseconds max_age = std::chrono::hours(24);
     std::uint64_t min_free = 512 << 20;  ///< bytes that are left free on the file system
+    bool adopt = false;  ///< sends what waits for a destination that is not configured any more
     friend bool operator==(const Spool&, const Spool&) = default;
   } spool;
 

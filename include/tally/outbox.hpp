@@ -64,9 +64,9 @@ struct OutboxCounts {
 DeliveryCounts delivery_of(const OutboxCounts& counts);
 
 /// Payloads in order, one in flight at a time. Back-off is full jitter: a random time up to
-/// 0.5 s * 2^n, at most 30 s (60 s when only an operator can mend it), at least the server's
-/// Retry-After (of which 300 s at most), reset by the first success and the first `may_be_a_line`
-/// (M. Brooker, "Exponential Backoff And Jitter", 2015).
+/// 0.5 s * 2^n, at most 30 s (5 s * 2^n and 60 s when only an operator can mend it), at least the
+/// server's Retry-After (of which 300 s at most), reset by the first success and the first
+/// `may_be_a_line` (M. Brooker, "Exponential Backoff And Jitter", 2015).
 ///
 /// What a verdict makes of the payload in flight. Parts take its place, with new ids, and are sent
 /// at once, for the server is well:
@@ -129,6 +129,9 @@ class Outbox {
   /// Gives up all that is queued, in flight included: counted as dropped by shutdown. Returns the
   /// points. What was in flight is not to be settled any more.
   std::uint64_t abandon();
+
+  /// Of what is queued, the points of payloads that are on disk too.
+  std::uint64_t points_on_disk() const;
 
   const OutboxCounts& counts() const { return counts_; }
   std::size_t bytes() const { return bytes_; }

@@ -20,6 +20,7 @@ struct Payload {
   std::uint32_t points = 0;                  ///< lines in `body`
   Precision precision = Precision::seconds;  ///< of its stamps
   WallTime window{};                         ///< start of the window it holds, for messages
+  bool is_on_disk = false;                   ///< the spool has it too
 };
 
 }  // namespace tally

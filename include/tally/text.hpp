@@ -1,6 +1,7 @@
 #pragma once
 // Foreign bytes on their way to a terminal, a log or JSON; and what is valid UTF-8.
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -26,6 +27,12 @@ std::string with_commas(std::uint64_t number);
 
 /// A size as the config writes it: 33554432 -> 32MiB, 1500 -> 1500B.
 std::string as_size(std::uint64_t bytes);
+
+/// A size for a reader, to three digits: 851443712 -> 812MiB, 1500 -> 1.46KiB.
+std::string about_size(std::uint64_t bytes);
+
+/// A time for a reader: 45 -> 45 s, 150 -> 3 min, 5000 -> 1 h 23 min.
+std::string about_time(std::chrono::seconds time);
 
 /// The candidate nearest to `word` by edit distance, if it is near enough to be a slip; else "".
 template <class Range>

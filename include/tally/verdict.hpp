@@ -40,8 +40,10 @@ struct Verdict {
   PointLoss loss = PointLoss::none;
   /// Of the payload; with `written` the rest is stored, with `known_alone` 0 is "it does not say".
   std::uint32_t points_lost = 0;
-  bool configuration =
-      false;                  ///< only an operator can mend it: back off up to 60 s instead of 30 s
+  /// Only an operator can mend it: the back-off goes from 5 s to 60 s instead of 0.5 s to 30 s.
+  bool configuration = false;
+  /// A write of no points is refused alike and costs next to nothing: it shows when it is mended.
+  bool shows_without_points = false;
   bool api_in_doubt = false;  ///< the server may speak another API: ask it before the next attempt
   /// A failure that some line of the payload may cause: if it stays while others are written, the
   /// line is to be found by halving.

@@ -169,6 +169,23 @@ std::string as_size(std::uint64_t bytes) {
   return fmt::format("{}{}", bytes, units[unit]);
 }
 
+std::string about_size(std::uint64_t bytes) {
+  constexpr std::array<std::string_view, 5> units{"B", "KiB", "MiB", "GiB", "TiB"};
+  auto size = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  // 1000, not 1024: never four digits.
+  for (; size >= 999.5 && unit + 1 < units.size(); ++unit) size /= 1024;
+  const int decimals = unit == 0 || size >= 99.95 ? 0 : size >= 9.995 ? 1 : 2;
+  return fmt::format("{:.{}f}{}", size, decimals, units[unit]);
+}
+
+std::string about_time(std::chrono::seconds time) {
+  const auto minutes = std::chrono::round<std::chrono::minutes>(time).count();
+  if (time < std::chrono::seconds(100)) return fmt::format("{} s", time.count());
+  if (minutes < 60) return fmt::format("{} min", minutes);
+  return fmt::format("{} h {} min", minutes / 60, minutes % 60);
+}
+
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   // Row by row of the Wagner-Fischer table; row[j] is the distance of a's prefix to b[0..j).
   std::vector<std::size_t> row(b.size() + 1);

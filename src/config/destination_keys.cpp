@@ -68,13 +68,13 @@ void add_credentials(std::vector<Key>& rows) {
       [](auto& c) -> auto& { return c.influxdb.front().password; }));
   rows.push_back(text(
       "influxdb.password_file",
-      "file with the password; read at the start and again after each 401",
+      "file with the password; read at the start and again after a 401 or 403",
       [](auto& c) -> auto& { return c.influxdb.front().password_file; }));
   rows.push_back(secret(
       "influxdb.token", "token of InfluxDB 2 and 3 in clear; token_file keeps it out of this file",
       [](auto& c) -> auto& { return c.influxdb.front().token; }));
   rows.push_back(text(
-      "influxdb.token_file", "file with the token; read at the start and again after each 401",
+      "influxdb.token_file", "file with the token; read at the start and again after a 401 or 403",
       [](auto& c) -> auto& { return c.influxdb.front().token_file; }));
 }
 
@@ -128,6 +128,9 @@ void add_spool(std::vector<Key>& rows) {
                       "spool stays as it is",
                       [](auto& c) -> auto& { return c.spool.min_free; },
                       {0, std::int64_t{1} << 40}));
+  rows.push_back(flag(
+      "spool.adopt", "send what waits for a destination that is not configured any more",
+      [](auto& c) -> auto& { return c.spool.adopt; }));
 }
 
 }  // namespace tally::config_detail

@@ -11,7 +11,7 @@
 #include <iterator>
 #include <optional>
 
-#include "deliver/spool_reader.hpp"
+#include "spool/report.hpp"
 #include "tally/text.hpp"
 
 namespace tally {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "daemon/findings.hpp"
-#include "deliver/spool.hpp"
+#include "spool/spool.hpp"
 
 namespace tally {
 

@@ -68,6 +68,7 @@ std::vector<SpoolSettings> spools_of(const Config& config, const std::string& ro
     spools.push_back(
         {.directory = spool_directory_of(root, destination_name(to), fingerprint),
          .fingerprint = fingerprint,
+         .adopts = config.spool.adopt,
          .bytes_max = config.spool.max_bytes,
          .age_max = config.spool.max_age,
          .free_share_min = config.spool.min_free == 0 ? 0 : SpoolSettings{}.free_share_min,

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "deliver/spool.hpp"
+#include "spool/spool.hpp"
 #include "tally/api.hpp"
 #include "tally/config.hpp"
 #include "tally/result.hpp"

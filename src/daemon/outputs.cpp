@@ -1,20 +1,23 @@
 #include "daemon/outputs.hpp"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <optional>
 #include <system_error>
 #include <utility>
 
 #include "daemon/destinations.hpp"
 #include "daemon/sources.hpp"
 #include "daemon/wall_clock.hpp"
-#include "deliver/backlog.hpp"
 #include "deliver/influx_writer.hpp"
-#include "deliver/spool_reader.hpp"
 #include "deliver/terminal_output.hpp"
+#include "spool/adoption.hpp"
+#include "spool/backlog.hpp"
+#include "spool/report.hpp"
 #include "tally/text.hpp"
 
 namespace tally {
@@ -25,17 +28,19 @@ using std::chrono::milliseconds;
 Result<InfluxSettings> influx_settings(const Config& config, const Config::Influxdb& from) {
   Result<Credentials> credentials = read_credentials(from);
   if (!credentials) return credentials.error();
-  InfluxSettings settings{.destination = destination_of(from),
-                          .credentials = std::move(credentials).value(),
-                          .timeout = from.timeout,
-                          .gzip = from.gzip,
-                          .ca_file = from.ca_file,
-                          .proxy = from.proxy,
-                          .reload_credentials = {},
+  InfluxSettings settings{.server = {.destination = destination_of(from),
+                                     .credentials = std::move(credentials).value(),
+                                     .timeout = from.timeout,
+                                     .gzip = from.gzip,
+                                     .ca_file = from.ca_file,
+                                     .proxy = from.proxy,
+                                     .reload_credentials = {}},
                           .spools_always = config.spool.when == Config::Spool::When::always,
                           .series_max = config.limits.series};
+  // Then log lines need not tell whom they are about.
+  if (config.influxdb.size() == 1) settings.server.destination.name.clear();
   if (!from.password_file.empty() || !from.token_file.empty()) {
-    settings.reload_credentials = [from] {
+    settings.server.reload_credentials = [from] {
       Result<Credentials> changed = read_credentials(from);
       return changed ? std::move(changed).value() : Credentials{};
     };
@@ -51,17 +56,43 @@ bool has_segments(const std::string& directory) {
 }
 
 // Spools of destinations that the config does not name any more: nobody sends what is in them.
-void warn_of_strangers(const std::string& root, const std::vector<SpoolSettings>& own,
-                       spdlog::logger& log) {
-  for (const std::string& path : spools_below(root)) {
-    const bool is_own =
-        std::ranges::any_of(own, [&](const SpoolSettings& each) { return each.directory == path; });
-    if (is_own || !has_segments(path)) continue;
+std::vector<std::string> strangers_below(const std::string& root,
+                                         const std::vector<std::string>& own) {
+  std::vector<std::string> strangers = spools_below(root);
+  std::erase_if(strangers, [&](const std::string& path) {
+    return std::ranges::find(own, path) != own.end() || !has_segments(path);
+  });
+  return strangers;
+}
+
+void settle_stranger(const std::string& path, const std::optional<std::string>& heir,
+                     spdlog::logger& log) {
+  if (!heir) {
     log.warn(
         "{} holds points of a destination that the configuration does not name any more: they are "
-        "left there; send them with: tallyd spool cat, or name the destination again",
+        "left there; name it again, or set spool.adopt = true to send them to the only destination "
+        "or to one of the same name",
         quote(path));
+    return;
   }
+  const Result<Adopted> adopted = adopt_spool(path, *heir);
+  if (!adopted) {
+    log.error("{}; its points wait there until the next start", adopted.error().message);
+    return;
+  }
+  log.info(
+      "{} held points of a destination that is not configured any more: its {} files ({}) are "
+      "now in {} (spool.adopt)",
+      quote(path), with_commas(adopted.value().files), about_size(adopted.value().bytes),
+      quote(*heir));
+}
+
+void settle_strangers(const std::string& root, const std::vector<SpoolSettings>& spools,
+                      spdlog::logger& log) {
+  std::vector<std::string> own;
+  for (const SpoolSettings& spool : spools) own.push_back(spool.directory);
+  for (const std::string& path : strangers_below(root, own))
+    settle_stranger(path, spools.front().adopts ? heir_of(path, own) : std::nullopt, log);
 }
 
 }  // namespace
@@ -77,7 +108,7 @@ Status Outputs::open(const Config& config) {
   }
   const std::string root = spool_root(config);
   const std::vector<SpoolSettings> spools = spools_of(config, root);
-  if (!root.empty()) warn_of_strangers(root, spools, log_);
+  if (!spools.empty()) settle_strangers(root, spools, log_);
   for (std::size_t i = 0; i < config.influxdb.size(); ++i) {
     if (Status error = open_influxdb(config, i, spools.empty() ? nullptr : &spools[i]))
       return error;
@@ -98,11 +129,14 @@ Status Outputs::open_influxdb(const Config& config, std::size_t index, const Spo
       return opened.error();
     } else {
       log_.error("{}; points for {} wait in memory only, and an end of tallyd loses them",
-                 opened.error().message, to.url);
+                 opened.error().message,
+                 config.influxdb.size() == 1 ? to.url : destination_name(to));
     }
   }
-  log_.info("ready: windows of {} go to {} database {}, and wait {}",
-            duration_to_string(config.flush.interval), to.url, quote(to.database),
+  const std::string called =
+      config.influxdb.size() == 1 ? "" : fmt::format(" ({})", destination_name(to));
+  log_.info("ready: windows of {} go to {} database {}{}, and wait {}",
+            duration_to_string(config.flush.interval), to.url, quote(to.database), called,
             backlog ? "on disk in " + quote(spool->directory) + " while it is away"
                     : "in memory while it is away (see spool.directory)");
   names_.push_back(destination_name(to));

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "deliver/output.hpp"
-#include "deliver/spool.hpp"
+#include "spool/spool.hpp"
 #include "tally/config.hpp"
 #include "tally/delivery.hpp"
 #include "tally/payload.hpp"

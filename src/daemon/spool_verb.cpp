@@ -9,8 +9,8 @@
 
 #include "cli/arguments.hpp"
 #include "deliver/body.hpp"
-#include "deliver/dead_letters.hpp"
-#include "deliver/spool_reader.hpp"
+#include "spool/dead_letters.hpp"
+#include "spool/report.hpp"
 #include "tally/text.hpp"
 
 namespace tally {

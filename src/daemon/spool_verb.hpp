@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "deliver/spool.hpp"
+#include "spool/spool.hpp"
 #include "tally/result.hpp"
 #include "tally/time.hpp"
 

@@ -6,7 +6,7 @@
 #include "daemon/seed.hpp"
 #include "daemon/sources.hpp"
 #include "daemon/wall_clock.hpp"
-#include "posix/resident.hpp"
+#include "posix/memory.hpp"
 #include "watch/admin_known.hpp"
 #include "watch/application_metrics.hpp"
 #include "watch/assets.hpp"

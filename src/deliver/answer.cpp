@@ -98,6 +98,11 @@ Verdict misconfigured(std::string message) {
   return {.action = Action::keep, .configuration = true, .message = std::move(message)};
 }
 
+Verdict shown_without_points(Verdict verdict, const Destination& to) {
+  verdict.shows_without_points = to.api != Api::v3;
+  return verdict;
+}
+
 std::string request_line(const Destination& to, Api api) {
   const std::string database = words(to.database);
   switch (api) {

@@ -43,6 +43,10 @@ std::string answer(const Case& c);
 Verdict keep(std::string message);
 Verdict misconfigured(std::string message);  ///< keep, until an operator comes
 
+/// Marks a verdict on what the server says of every write, whatever is in it. 3.x is left out: it
+/// makes a database of a write of no points, and what it says of one to us is not known.
+Verdict shown_without_points(Verdict verdict, const Destination& to);
+
 /// 400 and 422: the server will not have some or all lines, for what they hold.
 Verdict judge_refusal(const Case& c);
 

@@ -1,6 +1,8 @@
 #pragma once
 // What an operator reads of one destination: one line for each thing that happens, none a request.
 
+#include <spdlog/logger.h>
+
 #include <chrono>
 #include <compare>
 #include <cstdint>
@@ -13,10 +15,6 @@
 #include "tally/response.hpp"
 #include "tally/time.hpp"
 #include "tally/verdict.hpp"
-
-namespace spdlog {
-class logger;
-}
 
 namespace tally {
 
@@ -61,7 +59,9 @@ class DeliveryLog {
     std::uint64_t spool_bytes_max = 0;  ///< 0: there is no spool
   };
 
-  DeliveryLog(spdlog::logger& log, std::string url) : log_(log), url_(std::move(url)) {}
+  /// `name` stands in front of each line: "" where there is only one destination.
+  DeliveryLog(spdlog::logger& log, std::string url, const std::string& name = {})
+      : log_(log), url_(std::move(url)), prefix_(name.empty() ? "" : name + ": ") {}
 
   /// An attempt ended with `verdict`. `waiting` is as it was before.
   void settled(const Kind& kind, const Verdict& verdict, const Waiting& waiting, Instant now);
@@ -70,6 +70,12 @@ class DeliveryLog {
   /// Memory was full.
   void dropped(std::uint64_t points, std::size_t bytes_max, const Waiting& waiting, Instant now);
 
+  /// A backlog begins to be written, to be empty in about that time; will begin in that time, which
+  /// was drawn; and is written.
+  void replay_begins(const Waiting& waiting, std::chrono::seconds time);
+  void replay_waits(const Waiting& waiting, std::chrono::seconds time);
+  void replay_ended(std::uint64_t points, std::chrono::seconds time);
+
   void found(const Server& server);
   void created(const std::string& database);
   void credentials_changed(const std::string& username);
@@ -77,6 +83,7 @@ class DeliveryLog {
   void ended(std::uint64_t lost, const Waiting& waiting);
 
  private:
+  void say(spdlog::level::level_enum level, const std::string& line);
   void lost(const Kind& kind, const Verdict& verdict, Instant now);
   void recovered(const Waiting& waiting, Instant now);
 
@@ -89,6 +96,7 @@ class DeliveryLog {
 
   spdlog::logger& log_;
   std::string url_;
+  std::string prefix_;
   std::optional<Outage> outage_;
   LogThrottle throttle_;
 };

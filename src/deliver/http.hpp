@@ -42,7 +42,8 @@ HttpRequest post_to(const std::string& url, ApiRequest request);
 
 /// Sends requests through libcurl, driven by the loop. Connections are kept and used again.
 /// Redirects are not followed, and no more than `body_bytes_max` and `headers_bytes_max` are read:
-/// what is longer is cut off, and the answer's status counts all the same.
+/// what is longer is cut off, and the answer's status counts all the same. A host that vanished is
+/// noticed within 15 s, whatever the timeout.
 ///
 /// One loop, its thread. May be destroyed at any time, also from `Done`: what is in flight is
 /// given up, and its `Done` is never called.

@@ -1,14 +1,9 @@
 #include "deliver/influx_writer.hpp"
 
 #include <algorithm>
-#include <cassert>
-#include <iterator>
 #include <utility>
 
-#include "deliver/gzip.hpp"
-#include "deliver/url.hpp"
-
-// The outboxes say what to send and when, `judge` what an answer means; here is only what moves
+// The outboxes say what to send and when, the server what an answer means; here is only what moves
 // between them. `pump` is the one place where a request begins, and it is called after everything
 // that may have changed an outbox.
 
@@ -19,6 +14,8 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds drain_pause{
     200};  // between attempts while draining, in place of the back-off
+constexpr std::chrono::seconds worth_saying{2};  // of a replay
+constexpr milliseconds mend_pause{3'000};
 constexpr milliseconds ask_pause{5'000};  // until a server that is not even alive is asked again
 
 std::uint64_t random_number() {
@@ -26,22 +23,6 @@ std::uint64_t random_number() {
   // On failure 0: jitter is no secret.
   uv_random(nullptr, nullptr, &number, sizeof number, 0, nullptr);
   return number;
-}
-
-bool is_same(const Credentials& a, const Credentials& b) {
-  return a.password == b.password && a.token == b.token;
-}
-
-// What the request could not hold the database does not have, whatever it says of the rest.
-void add_left_out(const std::vector<std::uint32_t>& left_out, Verdict& verdict) {
-  if (left_out.empty() || verdict.action != Action::written) return;
-  std::vector<std::uint32_t> all;
-  std::ranges::set_union(verdict.refused_lines, left_out, std::back_inserter(all));
-  verdict.points_lost += static_cast<std::uint32_t>(all.size() - verdict.refused_lines.size());
-  verdict.refused_lines = std::move(all);
-  verdict.loss = PointLoss::refused;
-  if (verdict.message.empty())
-    verdict.message = "the API of InfluxDB 0.8 has no words for some points: they are lost";
 }
 
 }  // namespace
@@ -53,23 +34,22 @@ InfluxWriter::InfluxWriter(uv::Loop& loop, InfluxSettings settings, OutboxLimits
                            spdlog::logger& log, std::unique_ptr<Backlog> backlog)
     : loop_(loop),
       settings_(std::move(settings)),
-      url_(without_end_slashes(settings_.destination.url)),
       limits_(limits),
       backlog_(std::move(backlog)),
-      log_(log, settings_.destination.url),
+      log_(log, settings_.server.destination.url, settings_.server.destination.name),
       known_(settings_.series_max, random_number()),
       live_(limits, known_),
       replay_(limits, known_),
-      http_(loop,
-            {.timeout = settings_.timeout, .ca_file = settings_.ca_file, .proxy = settings_.proxy}),
+      pace_(settings_.replay),
+      server_(loop, settings_.server, log_),
       timer_(loop,
              [this] {
                if (drained_) live_.outbox.hurry();
                pump();
              }),
-      drain_timer_(loop, [this] { end_drain(); }),
-      is_api_known_(settings_.destination.api_is_fixed) {
-  if (backlog_ && !backlog_->empty()) timer_.start(milliseconds{0});
+      mend_timer_(loop, [this] { look_if_mended(); }),
+      drain_timer_(loop, [this] { end_drain(); }) {
+  if (backlog_) backlog_->when_recovered([this] { on_recovered(); });
 }
 
 Instant InfluxWriter::now() const {
@@ -80,18 +60,26 @@ Instant InfluxWriter::now() const {
 
 void InfluxWriter::push(Payload payload) {
   pushed_ += payload.points;
-  if (!goes_to_disk() || !backlog_->put(payload)) {
+  if (!to_disk(payload)) {
     const std::uint64_t dropped = live_.outbox.push(std::move(payload));
     if (dropped > 0) log_.dropped(dropped, limits_.bytes_max, waiting(), now());
   }
   pump();
 }
 
-bool InfluxWriter::goes_to_disk() const {
+bool InfluxWriter::to_disk(const Payload& payload) {
   if (!backlog_) return false;
-  if (settings_.spools_always || live_.outbox.bytes() > limits_.bytes_max / 2) return true;
+  if (goes_behind()) return backlog_->put(payload);
+  return settings_.spools_always && backlog_->put_fresh(payload);
+}
+
+/// Whether the next payload waits behind the backlog. REQUIRES: a backlog.
+bool InfluxWriter::goes_behind() const {
+  constexpr std::uint64_t packed = 8;  // how much smaller lines are on disk
+  const std::uint64_t bytes = live_.outbox.bytes() + backlog_->fresh_bytes() * packed;
+  if (bytes > limits_.bytes_max / 2) return true;
   // While the destination is away the newest points find out, when the back-off lets them.
-  const bool may_try = live_.outbox.empty() && replay_.sent == nullptr && now() >= not_before_;
+  const bool may_try = !has_live() && replay_.sent == nullptr && now() >= not_before_;
   return is_down_ && !may_try;
 }
 
@@ -102,18 +90,25 @@ DestinationState InfluxWriter::state() const {
           .spool_bytes = disk_bytes()};
 }
 
+/// Whether the live lane has something to send, or will when it asks.
+bool InfluxWriter::has_live() const {
+  return !live_.outbox.empty() || (backlog_ && backlog_->fresh_bytes() > 0);
+}
+
 DeliveryCounts InfluxWriter::counts() const {
   DeliveryCounts all = delivery_of(live_.outbox.counts());
   all += delivery_of(replay_.outbox.counts());
   all.pushed = pushed_;
-  all.queued = live_.outbox.counts().queued;
+  all.queued = live_.outbox.counts().queued - live_.outbox.points_on_disk();
   all.dead -= not_buried_;
   all.dropped_refused += not_buried_;
   if (!backlog_) return all;
   const SpoolCounts& spool = backlog_->counts();
   all.recovered = spool.recovered;
   // A record waits on disk until all of it is done; what is done already is not counted twice.
-  all.spooled = spool.waiting - (points_replayed_ - replay_.outbox.counts().queued);
+  all.spooled = spool.waiting;
+  for (const Lane* lane : {&live_, &replay_})
+    all.spooled -= lane->record_points - lane->outbox.points_on_disk();
   all.dropped_spool = spool.dropped_full;
   all.dropped_age = spool.dropped_expired;
   all.dropped_damaged = spool.dropped_damaged;
@@ -126,20 +121,37 @@ DeliveryLog::Waiting InfluxWriter::waiting() const {
           .spool_bytes_max = backlog_ ? backlog_->bytes_max() : 0};
 }
 
+// REQUIRES: nothing of the live lane is in flight.
 void InfluxWriter::move_to_disk() {
   if (!backlog_) return;
-  for (const Payload* oldest = live_.outbox.oldest(); oldest != nullptr && backlog_->put(*oldest);
-       oldest = live_.outbox.oldest())
+  const bool is_whole =
+      live_.record_points > 0 && live_.outbox.points_on_disk() == live_.record_points;
+  for (const Payload* oldest = live_.outbox.oldest(); oldest != nullptr;
+       oldest = live_.outbox.oldest()) {
+    // Of a record of which a part is done the rest becomes one of its own.
+    const bool is_there = is_whole && oldest->is_on_disk;
+    if (!is_there && !backlog_->put(*oldest)) return end_records();
     live_.outbox.take_oldest();
+  }
+  if (is_whole) live_.record_points = 0;  // it is only given back
+  end_records();
+  backlog_->set_back();
 }
 
-void InfluxWriter::feed_replay() {
-  if (!backlog_ || drained_ || !replay_.outbox.empty()) return;
-  std::optional<Payload> record = backlog_->front();
-  if (!record) return;
-  points_replayed_ = record->points;
+void InfluxWriter::feed() {
+  if (!backlog_) return;
+  if (settings_.spools_always && live_.outbox.empty()) take(live_, backlog_->fresh());
+  if (drained_ || !replay_.outbox.empty()) return;
   written_before_replay_ = live_.outbox.counts().written;
-  replay_.outbox.push(std::move(*record));
+  take(replay_, backlog_->front());
+  if (replay_.outbox.empty() && !backlog_->is_recovering()) end_replay();
+}
+
+void InfluxWriter::take(Lane& lane, std::optional<Payload> record) {
+  if (!record) return;
+  record->is_on_disk = true;
+  lane.record_points = record->points;
+  lane.outbox.push(std::move(*record));
 }
 
 void InfluxWriter::bury(Lane& lane) {
@@ -149,10 +161,18 @@ void InfluxWriter::bury(Lane& lane) {
 
 // ---- when the next request begins ---------------------------------------------------------------
 
+// What an earlier process left can be sent as soon as it was read.
+void InfluxWriter::on_recovered() {
+  const bool is_first = backlog_->counts().recovered > 0 && !std::exchange(has_delayed_, true);
+  if (is_first) delay_replay(backlog_->age());
+  if (!backlog_->is_recovering() && now() < no_replay_before_) say_delay();
+  pump();
+}
+
 void InfluxWriter::pump() {
-  if (is_asking_) return;
-  if (drained_ && live_.outbox.empty()) return end_drain();
-  feed_replay();
+  if (server_.is_asking()) return;
+  if (drained_ && !has_live()) return end_drain();
+  feed();
   attempt(live_);
   attempt(replay_);
   arm();
@@ -163,13 +183,14 @@ std::optional<Instant> InfluxWriter::due(const Lane& lane) const {
   // While the destination is down one request at a time finds out, the newest data first.
   const bool other_tries = is_down_ && (live_.sent != nullptr || replay_.sent != nullptr);
   const bool is_replay = &lane == &replay_;
-  if (is_asking_ || other_tries || (is_replay && (drained_ || (is_down_ && !live_.outbox.empty()))))
+  if (server_.is_asking() || other_tries ||
+      (is_replay && (drained_ || (is_down_ && !live_.outbox.empty()))))
     return std::nullopt;
   std::optional<Instant> at = lane.outbox.due();
   if (!at || drained_) return at;
   if (is_down_) at = std::max(*at, not_before_);
   if (lane.outbox.suspects_a_line()) at = std::max(*at, no_question_before_);
-  return is_replay ? std::max(*at, no_replay_before_) : at;
+  return is_replay ? std::max({*at, pace_.due(), no_replay_before_}) : at;
 }
 
 void InfluxWriter::attempt(Lane& lane) {
@@ -177,7 +198,12 @@ void InfluxWriter::attempt(Lane& lane) {
   if (!at || *at > now()) return;
   if (lane.outbox.suspects_a_line() && !drained_) return ask_if_alive(lane);
   lane.sent = lane.outbox.start(now());
-  if (lane.sent != nullptr) send(lane);
+  if (lane.sent == nullptr) return;
+  Lane& other = &lane == &live_ ? replay_ : live_;
+  lane.begun = now();
+  lane.is_beside = other.sent != nullptr;
+  if (lane.is_beside) other.is_beside = true;
+  send(lane);
 }
 
 /// Sets the timer to the next attempt; stops it if there is none.
@@ -193,62 +219,81 @@ void InfluxWriter::arm() {
 // ---- a write and its answer --------------------------------------------------------------------
 
 void InfluxWriter::send(Lane& lane) {
-  if (!is_api_known_) return find_api(lane, 0);
-  ApiRequest request = write_request(settings_.destination, settings_.credentials, *lane.sent);
-  lane.left_out = std::move(request.left_out);
-  HttpRequest write = post_to(url_, std::move(request));
-  std::optional<std::string> packed;
-  if (settings_.gzip) packed = gzip(write.body);
-  if (packed) {
-    write.body = std::move(*packed);
-    write.headers.emplace_back("Content-Encoding: gzip");
-  }
-  http_.send(std::move(write),
-             [this, &lane](const Response& response) { on_answer(lane, response); });
+  server_.write(*lane.sent, [this, &lane](const WriteAnswer& answer) { on_answer(lane, answer); });
 }
 
-void InfluxWriter::on_answer(Lane& lane, const Response& response) {
-  Verdict verdict = judge(response, *lane.sent, settings_.destination);
-  if (std::exchange(has_created_, false) && verdict.action == Action::create_database) {
-    verdict.action = Action::keep;  // so that it waits for the back-off before it is created again
-    verdict.message += ", although it was created a moment ago";
-  }
-  add_left_out(lane.left_out, verdict);
-  settle(lane, std::move(verdict), response);
+void InfluxWriter::on_answer(Lane& lane, const WriteAnswer& answer) {
+  settle(lane, answer);
   pump();
 }
 
-void InfluxWriter::settle(Lane& lane, Verdict verdict, const Response& response) {
+void InfluxWriter::settle(Lane& lane, const WriteAnswer& answer) {
+  const Verdict& verdict = answer.verdict;
   const DeliveryLog::Waiting before = waiting();
   const std::size_t bytes = lane.sent->body.size();
+  const std::size_t points = lane.sent->points;
+  const std::uint64_t written_before = lane.outbox.counts().written;
   if (verdict.action == Action::known_alone) known_.begin();
   lane.outbox.settle(lane.sent->id, verdict, now());
   lane.sent = nullptr;
   bury(lane);
   if (verdict.action == Action::keep) fail(lane, verdict);
-  log_.settled(kind_of(LogThrottle::Kind::Topic::write, response, verdict), verdict,
+  log_.settled(kind_of(LogThrottle::Kind::Topic::write, answer.response, verdict), verdict,
                verdict.action == Action::keep ? waiting() : before, now());
-  if (verdict.action == Action::written) end_outage();
-  after_settling(lane, verdict, bytes);
-  if (verdict.api_in_doubt) doubt_api(response);
-  if (response.status == 401) reload_credentials();
-  if (verdict.action == Action::create_database) create_database();
+  if (verdict.action == Action::written) {
+    end_outage();
+    keep_pace(lane, bytes);
+    if (&lane == &replay_) note_replayed(bytes, points, written_before);
+  }
+  end_records();
+  mend(answer);
 }
 
-// The record of the replay lane is done when nothing of it is left there.
-void InfluxWriter::after_settling(Lane& lane, const Verdict& verdict, std::size_t bytes) {
-  if (&lane != &replay_) return;
-  if (replay_.outbox.empty()) {
-    backlog_->ack();
-    points_replayed_ = 0;
-  }
-  // Nobody is newer than what always goes by the disk, so it has not to give way.
-  if (verdict.action == Action::written && !settings_.spools_always) {
-    const auto pause = std::chrono::seconds(1) * static_cast<double>(bytes) /
-                       static_cast<double>(settings_.replay_rate);
-    no_replay_before_ =
-        std::max(no_replay_before_, now() + std::chrono::duration_cast<milliseconds>(pause));
-  }
+void InfluxWriter::keep_pace(const Lane& lane, std::size_t bytes) {
+  if (&lane == &replay_) return pace_.backlog_written(bytes, lane.begun, now());
+  const auto took = std::chrono::duration_cast<milliseconds>(now() - lane.begun);
+  pace_.live_written({.bytes = bytes, .took = took, .was_beside_backlog = lane.is_beside}, now());
+}
+
+// The first answer tells that it goes on, and how many bytes a point has: on disk they are packed.
+void InfluxWriter::note_replayed(std::size_t bytes, std::size_t points,
+                                 std::uint64_t written_before) {
+  if (replaying_ || backlog_->is_recovering()) return;
+  const DeliveryLog::Waiting left = waiting();
+  const double bytes_left = static_cast<double>(left.counts.spooled) * static_cast<double>(bytes) /
+                            static_cast<double>(std::max<std::size_t>(points, 1));
+  const std::chrono::seconds time = pace_.time_for(bytes_left, now());
+  replaying_ = Replaying{
+      .began = replay_.begun, .written_before = written_before, .is_said = time >= worth_saying};
+  if (replaying_->is_said) log_.replay_begins(left, time);
+}
+
+// A record is done when nothing of it is left in the outbox that has it.
+void InfluxWriter::end_records() {
+  const auto ends = [](Lane& lane) {
+    return lane.outbox.points_on_disk() == 0 && std::exchange(lane.record_points, 0) > 0;
+  };
+  if (ends(live_)) backlog_->ack_fresh();
+  if (ends(replay_)) backlog_->ack();
+}
+
+void InfluxWriter::end_replay() {
+  if (!replaying_) return;
+  const auto took = std::chrono::duration_cast<std::chrono::seconds>(now() - replaying_->began);
+  if (replaying_->is_said || took >= worth_saying)
+    log_.replay_ended(replay_.outbox.counts().written - replaying_->written_before, took);
+  replaying_.reset();
+}
+
+// After a long outage a whole fleet has a backlog: not all shall send it in the same second.
+void InfluxWriter::delay_replay(milliseconds outage) {
+  if (outage <= settings_.jitter_after) return;
+  no_replay_before_ =
+      now() + settings_.jitter_max * static_cast<int>(1 + random_number() % 1000) / 1000;
+}
+
+void InfluxWriter::say_delay() {
+  log_.replay_waits(waiting(), std::chrono::ceil<std::chrono::seconds>(no_replay_before_ - now()));
 }
 
 // What comes from disk may fail for reasons of its own (a line, an old shard, its size): only what
@@ -263,58 +308,51 @@ void InfluxWriter::fail(const Lane& lane, const Verdict& verdict) {
 void InfluxWriter::begin_outage(Instant next_attempt) {
   if (!std::exchange(is_down_, true)) down_since_ = now();
   not_before_ = next_attempt;
+  replaying_.reset();
   move_to_disk();
 }
 
 void InfluxWriter::end_outage() {
-  has_switched_ = false;
   if (!std::exchange(is_down_, false)) return;
   live_.outbox.hurry();
-  // After a long one a whole fleet has a backlog: not all shall send it in the same second.
-  if (now() - down_since_ > settings_.jitter_after)
-    no_replay_before_ =
-        now() + settings_.jitter_max * static_cast<int>(1 + random_number() % 1000) / 1000;
+  if (!backlog_ || backlog_->empty()) return;
+  delay_replay(std::chrono::duration_cast<milliseconds>(now() - down_since_));
+  if (now() < no_replay_before_) say_delay();
 }
 
 // ---- questions beside the writes ---------------------------------------------------------------
 
-HttpRequest InfluxWriter::get(std::string_view path) const {
-  return {.method = HttpRequest::Method::get,
-          .url = url_ + std::string(path),
-          .body = {},
-          .headers = {}};
+/// What an answer asks for beside another attempt.
+void InfluxWriter::mend(const WriteAnswer& answer) {
+  const bool speaks_anew = answer.verdict.api_in_doubt && server_.doubt_api(answer);
+  watch_for_mending(answer);
+  const bool is_another = awaits_credentials_ && server_.reload_credentials();
+  if (speaks_anew || is_another) hurry();
+  if (answer.verdict.action == Action::create_database) create_database();
 }
 
-void InfluxWriter::ask(HttpRequest question, Http::Done done) {
-  is_asking_ = true;
-  http_.send(std::move(question), [this, done = std::move(done)](const Response& response) {
-    is_asking_ = false;
-    done(response);
-  });
+// A back-off of up to a minute is for what costs the server something. Reading a file costs it
+// nothing, a write of no points next to nothing: these tell within seconds that an operator was
+// here.
+void InfluxWriter::watch_for_mending(const WriteAnswer& answer) {
+  const int status = answer.response.status;
+  awaits_credentials_ = status == 401 || status == 403;
+  awaits_server_ = answer.verdict.shows_without_points;
+  if (!awaits_credentials_ && !awaits_server_) return mend_timer_.stop();
+  mend_timer_.start(mend_pause, mend_pause);
 }
 
-// With a payload in flight: if nobody answers, that is its failed attempt.
-void InfluxWriter::find_api(Lane& lane, std::size_t probe) {
-  ask(get(probe_paths[probe]), [this, &lane, probe](const Response& response) {
-    if (!response.transport_error.empty()) return on_answer(lane, response);
-    const std::optional<Server> server = identify(response);
-    if (!server && probe + 1 < std::size(probe_paths)) return find_api(lane, probe + 1);
-    if (server) use(*server);
-    is_api_known_ = true;  // or no one knows: then the answer to the write tells
-    send(lane);
-  });
-}
-
-void InfluxWriter::doubt_api(const Response& response) {
-  if (settings_.destination.api_is_fixed) return;
-  const std::optional<Server> server = identify(response);
-  if (!server) {
-    is_api_known_ = false;
-  } else if (server->api != settings_.destination.api) {
-    use(*server);
-    // Once: behind one address there may be two that send us from one to the other.
-    if (!std::exchange(has_switched_, true)) hurry();
+void InfluxWriter::look_if_mended() {
+  if (awaits_credentials_ && server_.reload_credentials()) {
+    hurry();
+    return pump();
   }
+  const bool is_busy = server_.is_asking() || live_.sent != nullptr || replay_.sent != nullptr;
+  if (!awaits_server_ || is_busy) return;
+  server_.ask_if_mended([this](bool is_mended) {
+    if (is_mended) hurry();
+    pump();
+  });
 }
 
 void InfluxWriter::hurry() {
@@ -323,16 +361,10 @@ void InfluxWriter::hurry() {
   replay_.outbox.hurry();
 }
 
-void InfluxWriter::use(const Server& server) {
-  settings_.destination.api = server.api;
-  log_.found(server);
-}
-
 // A server that stores nothing of a payload, but answers other questions: one of its lines may be
-// the cause. Not all that take points know /ping.
+// the cause.
 void InfluxWriter::ask_if_alive(Lane& lane) {
-  ask(get("/ping"), [this, &lane](const Response& response) {
-    const bool is_alive = response.transport_error.empty() && response.status < 500;
+  server_.ask_if_alive([this, &lane](bool is_alive) {
     if (is_alive) {
       const bool others = live_.outbox.counts().written > written_before_replay_;
       lane.outbox.halve_front(&lane == &replay_ && others);
@@ -343,37 +375,20 @@ void InfluxWriter::ask_if_alive(Lane& lane) {
   });
 }
 
-void InfluxWriter::reload_credentials() {
-  if (!settings_.reload_credentials) return;
-  Credentials changed = settings_.reload_credentials();
-  const bool has_none = changed.password.empty() && changed.token.empty();
-  if (has_none || is_same(changed, settings_.credentials)) return;
-  settings_.credentials = std::move(changed);
-  log_.credentials_changed(settings_.credentials.username);
-  hurry();
-}
-
 void InfluxWriter::create_database() {
-  std::optional<ApiRequest> request =
-      create_database_request(settings_.destination, settings_.credentials);
-  if (!request) return;
-  ask(post_to(url_, std::move(*request)), [this](const Response& response) {
-    on_created(response);
+  server_.create_database([this](const Verdict& verdict, const Response& response) {
+    on_created(verdict, response);
     pump();
   });
 }
 
-void InfluxWriter::on_created(const Response& response) {
-  const Verdict verdict = judge_created(response, settings_.destination);
-  has_created_ = verdict.action == Action::written;
-  if (has_created_) {
-    log_.created(settings_.destination.database);
-    return hurry();
-  }
+void InfluxWriter::on_created(const Verdict& verdict, const Response& response) {
+  if (verdict.action == Action::written) return hurry();
   log_.failed({.topic = LogThrottle::Kind::Topic::create, .status = response.status}, verdict,
               waiting(), now());
   begin_outage(std::max(live_.outbox.due().value_or(now()), replay_.outbox.due().value_or(now())));
-  if (response.status == 401) reload_credentials();
+  awaits_credentials_ = response.status == 401 || response.status == 403;
+  if (awaits_credentials_ && server_.reload_credentials()) hurry();
 }
 
 // ---- the end -----------------------------------------------------------------------------------
@@ -382,16 +397,16 @@ void InfluxWriter::drain(milliseconds at_most, std::function<void()> done) {
   drained_ = std::move(done);
   live_.outbox.hurry();
   // What is on disk is safe there: only what is in memory must go out, or down.
-  const bool is_safe = live_.outbox.empty() || (backlog_ && is_down_);
+  const bool is_safe = !has_live() || (backlog_ && is_down_);
   drain_timer_.start(is_safe ? milliseconds{0} : at_most);
   if (!is_safe) pump();
 }
 
 void InfluxWriter::end_drain() {
-  http_.cancel();
+  server_.cancel();
   timer_.stop();
+  mend_timer_.stop();
   drain_timer_.stop();
-  is_asking_ = false;
   if (live_.sent != nullptr) live_.outbox.settle(live_.sent->id, {.action = Action::keep}, now());
   live_.sent = nullptr;
   move_to_disk();

@@ -1,29 +1,28 @@
 #pragma once
-// Points on their way to one InfluxDB: two lanes, the spool behind them, a client, and one timer.
+// Points on their way to one InfluxDB: two lanes, the spool behind them, the server, one timer.
 //
 //     push ----> live   (Outbox, in memory) ----------+
-//       |                                             +--> write_request -> Http -> judge -> settle
+//       |                                             +--> InfluxServer -> Verdict -> settle
 //       +-----> spool (disk) --> replay (Outbox, one -+
 //                                record at a time)
 //
 // A healthy destination uses the live lane only. After a failed attempt of that lane everything
 // goes to disk, but for the newest payload whenever the back-off allows an attempt. What is on disk
-// comes back oldest first and beside the live lane; its failures are its own.
+// comes back oldest first and beside the live lane; its failures are its own. Where all is spooled
+// always the live lane too gets its payloads from disk, one record at a time.
 
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
-#include <string>
-#include <vector>
 
-#include "deliver/backlog.hpp"
 #include "deliver/delivery_log.hpp"
-#include "deliver/http.hpp"
+#include "deliver/influx_server.hpp"
 #include "deliver/known_series.hpp"
 #include "deliver/output.hpp"
-#include "tally/api.hpp"
+#include "deliver/replay_pace.hpp"
+#include "spool/backlog.hpp"
 #include "tally/outbox.hpp"
 #include "tally/verdict.hpp"
 #include "uv/handles.hpp"
@@ -31,18 +30,10 @@
 namespace tally {
 
 struct InfluxSettings {
-  Destination destination;  ///< its url: http://host:8086; a path and a slash at the end are fine
-  Credentials credentials;
-  std::chrono::milliseconds timeout{10'000};
-  bool gzip = true;
-  std::string ca_file;  ///< "" is the system's bundle
-  std::string proxy;    ///< "" is none
-  /// Asked after a 401, if set: what the credentials are now. What differs from those refused is
-  /// tried at once.
-  std::function<Credentials()> reload_credentials;
-  bool spools_always = false;            ///< not only when the destination fails
+  ServerSettings server;
+  bool spools_always = false;  ///< also what is sent at once, so that a kill loses nothing
   std::uint64_t series_max = 1'000'000;  ///< of a database that is full and knows them
-  std::uint64_t replay_rate = 4 << 20;   ///< bytes/s of line protocol from the spool, at most
+  ReplayLimits replay;
   std::chrono::milliseconds jitter_max{30'000};     ///< before a replay, after a long outage
   std::chrono::milliseconds jitter_after{600'000};  ///< which outage is a long one
 };
@@ -76,24 +67,41 @@ class InfluxWriter : public Output {
   struct Lane {
     Lane(OutboxLimits limits, KnownSeries& known);
     Outbox outbox;
-    const Payload* sent = nullptr;        ///< in flight; the outbox owns it
-    std::vector<std::uint32_t> left_out;  ///< lines of it that the request does not hold
+    const Payload* sent = nullptr;    ///< in flight; the outbox owns it
+    Instant begun{};                  ///< when it was sent
+    bool is_beside = false;           ///< for a while one of the other lane was in flight too
+    std::uint64_t record_points = 0;  ///< of the record on disk that the outbox has; 0: none
+  };
+  /// A backlog that is being written.
+  struct Replaying {
+    Instant began{};
+    std::uint64_t written_before = 0;
+    bool is_said = false;
   };
 
   Instant now() const;
-  bool goes_to_disk() const;
+  bool to_disk(const Payload& payload);
+  bool goes_behind() const;
+  bool has_live() const;
   DeliveryLog::Waiting waiting() const;
 
+  void on_recovered();
   void pump();
-  void feed_replay();
+  void feed();
+  void take(Lane& lane, std::optional<Payload> record);
   void attempt(Lane& lane);
   std::optional<Instant> due(const Lane& lane) const;
   void arm();
 
   void send(Lane& lane);
-  void on_answer(Lane& lane, const Response& response);
-  void settle(Lane& lane, Verdict verdict, const Response& response);
-  void after_settling(Lane& lane, const Verdict& verdict, std::size_t bytes);
+  void on_answer(Lane& lane, const WriteAnswer& answer);
+  void settle(Lane& lane, const WriteAnswer& answer);
+  void keep_pace(const Lane& lane, std::size_t bytes);
+  void note_replayed(std::size_t bytes, std::size_t points, std::uint64_t written_before);
+  void end_records();
+  void end_replay();
+  void delay_replay(std::chrono::milliseconds outage);
+  void say_delay();
   void bury(Lane& lane);
   void fail(const Lane& lane, const Verdict& verdict);
   void begin_outage(Instant next_attempt);
@@ -101,41 +109,38 @@ class InfluxWriter : public Output {
   void move_to_disk();
   void end_drain();
 
-  HttpRequest get(std::string_view path) const;
-  void ask(HttpRequest question, Http::Done done);
-  void find_api(Lane& lane, std::size_t probe);
-  void doubt_api(const Response& response);
-  void use(const Server& server);
-  void hurry();
+  void mend(const WriteAnswer& answer);
+  void watch_for_mending(const WriteAnswer& answer);
+  void look_if_mended();
   void ask_if_alive(Lane& lane);
-  void reload_credentials();
   void create_database();
-  void on_created(const Response& response);
+  void on_created(const Verdict& verdict, const Response& response);
+  void hurry();
 
   uv::Loop& loop_;
-  InfluxSettings settings_;  ///< with the API that was found and the credentials read last
-  std::string url_;          ///< what paths are put behind
+  InfluxSettings settings_;
   OutboxLimits limits_;
   std::unique_ptr<Backlog> backlog_;
   DeliveryLog log_;
   KnownSeries known_;
   Lane live_;
   Lane replay_;
-  Http http_;
-  uv::Timer timer_;  ///< the next attempt
+  ReplayPace pace_;
+  std::optional<Replaying> replaying_;
+  InfluxServer server_;
+  uv::Timer timer_;       ///< the next attempt
+  uv::Timer mend_timer_;  ///< the next look whether an operator has mended what is wrong
   uv::Timer drain_timer_;
 
-  bool is_api_known_;
-  bool is_asking_ = false;     ///< something else than a write; nothing is sent meanwhile
-  bool has_created_ = false;   ///< the database, and no other answer came since
-  bool has_switched_ = false;  ///< the API, and nothing was written since
-  bool is_down_ = false;       ///< the last attempt failed
+  bool is_down_ = false;             ///< the last attempt failed
+  bool has_delayed_ = false;         ///< the replay of what an earlier process left
+  bool awaits_credentials_ = false;  ///< what the mending would be
+  bool awaits_server_ = false;
   Instant down_since_{};
   Instant not_before_{};          ///< no attempt while down
   Instant no_question_before_{};  ///< whether the server is alive
   Instant no_replay_before_{};
   std::uint64_t pushed_ = 0;
-  std::uint64_t points_replayed_ = 0;        ///< of the record in the replay lane
   std::uint64_t written_before_replay_ = 0;  ///< by the live lane
   std::uint64_t not_buried_ = 0;             ///< dead letters that could not be kept
   std::function<void()> drained_;            ///< set while draining

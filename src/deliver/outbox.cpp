@@ -132,6 +132,13 @@ std::optional<Payload> Outbox::take_oldest() {
   return payload;
 }
 
+std::uint64_t Outbox::points_on_disk() const {
+  std::uint64_t points = 0;
+  for (const Waiting& waiting : queue_)
+    if (waiting.payload.is_on_disk) points += waiting.payload.points;
+  return points;
+}
+
 std::vector<DeadLetter> Outbox::take_dead() {
   dead_bytes_ = 0;
   return std::exchange(dead_, {});
@@ -376,9 +383,9 @@ void Outbox::wait(const Verdict& verdict, Instant now) {
 }
 
 milliseconds Outbox::backoff(const Verdict& verdict) {
-  constexpr milliseconds first{500};
   constexpr seconds wish_max{300};
   constexpr std::uint32_t doublings_max = 10;  // past every cap, and far from an overflow
+  const milliseconds first{verdict.configuration ? 5'000 : 500};
   const milliseconds cap{verdict.configuration ? 60'000 : 30'000};
   const milliseconds most = std::min(cap, first * (1 << std::min(failures_ - 1, doublings_max)));
   std::uniform_int_distribution<milliseconds::rep> jitter(0, most.count());

@@ -92,7 +92,9 @@ Verdict judge_user(const Case& c) {
 
 Verdict judge_credentials(const Case& c) {
   if (c.is_other_api()) return judge_wrong_api(c);
-  return c.to.api == Api::v2 || c.to.api == Api::v3 ? judge_token(c) : judge_user(c);
+  Verdict verdict = c.to.api == Api::v2 || c.to.api == Api::v3 ? judge_token(c) : judge_user(c);
+  // A wrong password costs the server 75 ms each time: it is not to be asked for oftener.
+  return c.response.status == 403 ? shown_without_points(std::move(verdict), c.to) : verdict;
 }
 
 /// 2.x says `bucket "x" not found`, `organization name "x" not found`, and of 1's API `no dbrp
@@ -100,10 +102,11 @@ Verdict judge_credentials(const Case& c) {
 Verdict judge_not_found_2(const Case& c) {
   if (c.to.api != Api::v2) return judge_wrong_api(c);
   if (c.error.starts_with("organization")) {
-    return misconfigured(
-        fmt::format("InfluxDB at {} has no organization {} ({}): correct "
-                    "influxdb.org",
-                    c.to.url, quote(c.to.org), answer(c)));
+    return shown_without_points(
+        misconfigured(fmt::format("InfluxDB at {} has no organization {} ({}): correct "
+                                  "influxdb.org",
+                                  c.to.url, quote(c.to.org), answer(c))),
+        c.to);
   }
   return judge_missing_database(c);
 }
@@ -256,11 +259,15 @@ Verdict judge_missing_database(const Case& c) {
   const bool can_create = c.to.api == Api::v0_8 || c.to.api == Api::v1;
   if (can_create && c.to.create_database) {
     return {.action = Action::create_database,
+            .configuration = true,  // if it cannot be created
+            .shows_without_points = true,
             .message = fmt::format("InfluxDB at {} has no database {}", c.to.url, database)};
   }
-  return misconfigured(fmt::format("InfluxDB at {} has no {} {} ({}): {}{}", c.to.url, thing,
-                                   database, answer(c), creation_cure(c.to),
-                                   can_create ? ", or set influxdb.create_database" : ""));
+  return shown_without_points(
+      misconfigured(fmt::format("InfluxDB at {} has no {} {} ({}): {}{}", c.to.url, thing, database,
+                                answer(c), creation_cure(c.to),
+                                can_create ? ", or set influxdb.create_database" : "")),
+      c.to);
 }
 
 Verdict judge(const Response& response, const Payload& payload, const Destination& to) {

@@ -7,7 +7,7 @@
 #include <optional>
 #include <utility>
 
-#include "deliver/gzip.hpp"
+#include "base/gzip.hpp"
 
 namespace tally::http {
 namespace {

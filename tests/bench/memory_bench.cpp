@@ -19,7 +19,7 @@
 #include <utility>
 #include <vector>
 
-#include "deliver/gzip.hpp"
+#include "base/gzip.hpp"
 #include "naive_daemon.hpp"
 #include "tally/carry.hpp"
 #include "tally/encode.hpp"

@@ -61,15 +61,17 @@ Payload payload_of(const std::string& name, std::uint32_t points = 1) {
 /// CHECKed at each turn of the loop.
 class Rig {
  public:
-  Rig() { settings.destination.url = server.url(); }
+  Rig() { settings.server.destination.url = server.url(); }
 
+  /// Another process, if there was one.
   InfluxWriter& start() {
-    auto backlog = Backlog::open(
-        loop, {.directory = folder_.spool(), .free_share_min = 0, .free_bytes_min = 0}, wall_now,
-        log_);
+    writer_.reset();
+    spool.directory = folder_.spool();
+    auto backlog = Backlog::open(loop, spool, wall_now, log_);
     REQUIRE(backlog);
     return writer_.emplace(loop, settings, tally::OutboxLimits{}, log_, std::move(backlog).value());
   }
+  InfluxWriter& writer() { return *writer_; }
   bool run_until(const std::function<bool()>& is_done) {
     return tally::test::run_until(
         loop,
@@ -93,13 +95,18 @@ class Rig {
 
   tally::uv::Loop loop;
   std::vector<std::string> bodies;  ///< stored, in order
+  /// What is answered in place of the usual, if anything.
+  std::function<std::optional<FakeReply>(const FakeRequest&)> answers;
   FakeServer server{loop, [this](const FakeRequest& request) { return answer(request); }};
-  InfluxSettings settings{.destination = {.api_is_fixed = true, .database = "metric"},
-                          .credentials = {},
-                          .gzip = false};
+  tally::SpoolSettings spool{.free_share_min = 0, .free_bytes_min = 0};
+  InfluxSettings settings{.server = {.destination = {.api_is_fixed = true, .database = "metric"},
+                                     .credentials = {},
+                                     .gzip = false}};
 
  private:
   FakeReply answer(const FakeRequest& request) {
+    if (answers)
+      if (auto other = answers(request)) return *other;
     if (request.method == "GET") return reply(204);
     if (request.body.find("poison") != std::string::npos)
       return reply(500, "{\"error\":\"panic\"}", "X-Influxdb-Version: 1.6.7\r\n");
@@ -170,4 +177,140 @@ TEST_CASE("influx writer: after a long outage the backlog waits for a random tim
   }
   CHECK(rig.written("old") == 1);
   CHECK(writer.counts().spooled == 2);
+  CHECK_MESSAGE(rig.log().find("2 points, waits for another ") != std::string::npos, rig.log());
+}
+
+TEST_CASE("influx writer: what an earlier process left long ago waits for a random time too") {
+  for (const bool is_old : {true, false}) {
+    CAPTURE(is_old);
+    Rig rig;
+    rig.settings.jitter_max = std::chrono::hours(1000);
+    Payload left = payload_of("left");
+    if (is_old) left.window -= 11min;
+    rig.start().push(left);
+    REQUIRE(rig.run_until([&] { return rig.writer().counts().spooled == 1; }));
+    rig.server.listen();
+    InfluxWriter& next = rig.start();
+    REQUIRE(rig.run_until([&] { return next.counts().recovered == 1; }));
+    next.push(payload_of("now"));
+    REQUIRE(rig.run_until_written("now"));
+    const auto is_written = [&] { return next.counts().spooled == 0; };
+    if (!is_old) CHECK(rig.run_until(is_written));
+    CHECK(next.counts().spooled == (is_old ? 1 : 0));
+  }
+}
+
+TEST_CASE("influx writer: a long replay is announced with its size and time, and its end is told") {
+  Rig rig;
+  rig.settings.replay = {.bytes_a_second = 2'000, .share_of_capacity = 0};
+  InfluxWriter& writer = rig.start();
+  for (int i = 0; i < 12; ++i) writer.push(payload_of("old", 20));  // some 400 bytes each
+  REQUIRE(rig.run_until([&] { return writer.counts().spooled == 240; }));
+  rig.server.listen();
+  REQUIRE(rig.run_until([&] { return writer.counts().spooled == 0; }));
+  CHECK_MESSAGE(rig.log().find(" points, goes to " + rig.server.url()) != std::string::npos,
+                rig.log());
+  CHECK(rig.log().find("empty in about ") != std::string::npos);
+  CHECK(rig.log().find("the backlog is written: ") != std::string::npos);
+}
+
+// ---- spool.when = "always" ----------------------------------------------------------------------
+
+TEST_CASE(
+    "influx writer: what is kept on disk in any case is there before it is sent, and then not") {
+  Rig rig;
+  rig.settings.spools_always = true;
+  rig.server.listen();
+  InfluxWriter& writer = rig.start();
+  for (const char* name : {"one", "two", "three"}) {
+    writer.push(payload_of(name, 2));
+    CHECK(writer.counts().spooled == 2);
+    CHECK(writer.counts().queued == 0);
+    CHECK(writer.disk_bytes() > 0);
+    REQUIRE(rig.run_until([&] { return writer.counts().spooled == 0; }));
+    CHECK(rig.written(name) == 1);
+    CHECK(writer.disk_bytes() == 0);
+  }
+}
+
+TEST_CASE(
+    "influx writer: with a backlog what is kept on disk in any case goes first all the same") {
+  Rig rig;
+  rig.settings.spools_always = true;
+  rig.settings.replay = {.bytes_a_second = 500, .share_of_capacity = 0};
+  InfluxWriter& writer = rig.start();
+  for (int i = 0; i < 10; ++i) writer.push(payload_of("old", 20));  // some 400 bytes each
+  REQUIRE(rig.run_until([&] { return writer.counts().attempts > 0; }));
+  CHECK(writer.counts().spooled == 200);
+  rig.server.listen();
+  REQUIRE(rig.run_until([&] { return writer.counts().written == 20; }));
+  for (const char* name : {"one", "two", "three"}) {
+    writer.push(payload_of(name));
+    const std::size_t before = rig.written("old");
+    REQUIRE(rig.run_until_written(name));
+    CHECK(rig.written("old") <= before + 1);  // the one that was in flight
+  }
+  CHECK(writer.counts().spooled > 100);
+  REQUIRE(rig.run_until([&] { return writer.counts().spooled == 0; }));
+  CHECK(writer.counts().written == 203);
+}
+
+TEST_CASE(
+    "influx writer: what is kept on disk in any case is sent by the next process after a kill") {
+  Rig rig;
+  rig.settings.spools_always = true;
+  rig.start().push(payload_of("left", 3));
+  CHECK(rig.writer().counts().spooled == 3);
+  InfluxWriter& next = rig.start();  // nobody was told
+  rig.server.listen();
+  REQUIRE(rig.run_until_written("left"));
+  REQUIRE(rig.run_until([&] { return next.counts().spooled == 0; }));
+  CHECK(next.counts().recovered == 3);
+}
+
+TEST_CASE(
+    "influx writer: at a stop what is kept on disk in any case is sent if the server takes it") {
+  for (const bool listens : {true, false}) {
+    CAPTURE(listens);
+    Rig rig;
+    rig.settings.spools_always = true;
+    if (listens) rig.server.listen();
+    InfluxWriter& writer = rig.start();
+    for (int i = 0; i < 3; ++i) writer.push(payload_of("last"));
+    bool is_done = false;
+    writer.drain(500ms, [&] { is_done = true; });
+    REQUIRE(rig.run_until([&] { return is_done; }));
+    CHECK(writer.counts().written == (listens ? 3 : 0));
+    CHECK(writer.counts().spooled == (listens ? 0 : 3));
+    CHECK(writer.counts().dropped() == 0);
+  }
+}
+
+TEST_CASE("influx writer: of a record that was sent in part only the rest waits behind an outage") {
+  Rig rig;
+  rig.settings.spools_always = true;
+  rig.server.listen();
+  InfluxWriter& writer = rig.start();
+  // The first half is taken, then the server is gone for a while.
+  rig.answers = [&, asked = 0](const FakeRequest& request) mutable -> std::optional<FakeReply> {
+    if (request.method == "GET") return std::nullopt;
+    switch (++asked) {
+      case 1:
+        return reply(413);
+      case 2:
+        return std::nullopt;
+      case 3:
+      case 4:
+        return reply(503);
+      default:
+        return std::nullopt;
+    }
+  };
+  writer.push(payload_of("half", 10));
+  REQUIRE(rig.run_until([&] { return writer.counts().attempts == 3; }));
+  CHECK(writer.counts().written == 5);
+  CHECK(writer.counts().spooled == 5);
+  REQUIRE(rig.run_until([&] { return writer.counts().written == 10; }));
+  CHECK(writer.counts().spooled == 0);
+  CHECK(writer.disk_bytes() == 0);
 }

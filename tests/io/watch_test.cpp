@@ -14,7 +14,7 @@
 #include <string_view>
 #include <vector>
 
-#include "deliver/gzip.hpp"
+#include "base/gzip.hpp"
 #include "fake_insight.hpp"
 #include "json_value.hpp"
 #include "loop_client.hpp"

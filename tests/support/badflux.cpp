@@ -37,11 +37,11 @@ void must(bool is_done) {
   if (!is_done) std::abort();
 }
 
-sockaddr_in loopback(std::uint16_t port) {
+sockaddr_in address_of(std::uint16_t port, in_addr_t host = INADDR_LOOPBACK) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_addr.s_addr = htonl(host);
   return address;
 }
 
@@ -80,7 +80,7 @@ class Forward {
     must(fd_ >= 0);
     const timeval limit{.tv_sec = 10, .tv_usec = 0};
     setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    const sockaddr_in address = loopback(port);
+    const sockaddr_in address = address_of(port);
     is_open_ = ::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
   }
   ~Forward() { ::close(fd_); }
@@ -248,7 +248,7 @@ class Badflux::Server {
 
   // The rest is called on the thread only.
 
-  void listen();
+  void listen(in_addr_t host);
   void stop_listening();
 
   struct Figures {
@@ -293,12 +293,12 @@ class Badflux::Server {
   std::thread thread_;  // last: it uses all the others
 };
 
-void Badflux::Server::listen() {
+void Badflux::Server::listen(in_addr_t host) {
   if (listener_ >= 0) return;
   listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   const int yes = 1;
   must(setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0);
-  const sockaddr_in address = loopback(port_.number());
+  const sockaddr_in address = address_of(port_.number(), host);
   must(::bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
   must(::listen(listener_, 64) == 0);
 }
@@ -514,7 +514,10 @@ std::uint16_t Badflux::port() const {
   return server_->port();
 }
 void Badflux::listen() {
-  server_->there([this] { server_->listen(); });
+  server_->there([this] { server_->listen(INADDR_LOOPBACK); });
+}
+void Badflux::listen_everywhere() {
+  server_->there([this] { server_->listen(INADDR_ANY); });
 }
 void Badflux::stop_listening() {
   server_->there([this] { server_->stop_listening(); });

@@ -105,6 +105,7 @@ class Badflux {
   std::string url() const { return "http://127.0.0.1:" + std::to_string(port()); }
 
   void listen();
+  void listen_everywhere();  ///< on all addresses, not on the loopback alone
   /// Resets all connections and refuses new ones.
   void stop_listening();
   void welcome(Welcome how);

@@ -31,15 +31,20 @@ HttpAnswer post(const std::string& url, const std::string& form, bool auth) {
                        .accept = "application/csv"});
 }
 
-std::string config_text(const std::string& directory, std::uint16_t http_port,
-                        std::uint16_t rpc_port, bool auth) {
+struct Places {
+  std::string directory;
+  std::string storage;
+};
+
+std::string config_text(const Places& places, std::uint16_t http_port, std::uint16_t rpc_port,
+                        bool auth) {
   return fmt::format(R"(reporting-disabled = true
 bind-address = "127.0.0.1:{rpc_port}"
 [meta]
 dir = "{directory}/meta"
 [data]
-dir = "{directory}/data"
-wal-dir = "{directory}/wal"
+dir = "{storage}/data"
+wal-dir = "{storage}/wal"
 query-log-enabled = false
 [http]
 bind-address = "127.0.0.1:{http_port}"
@@ -52,8 +57,9 @@ enabled = false
 [continuous_queries]
 enabled = false
 )",
-                     fmt::arg("directory", directory), fmt::arg("http_port", http_port),
-                     fmt::arg("rpc_port", rpc_port), fmt::arg("auth", auth));
+                     fmt::arg("directory", places.directory), fmt::arg("storage", places.storage),
+                     fmt::arg("http_port", http_port), fmt::arg("rpc_port", rpc_port),
+                     fmt::arg("auth", auth));
 }
 
 }  // namespace
@@ -63,9 +69,10 @@ bool Influxd::is_installed() {
 }
 
 Influxd::Influxd(InfluxdOptions options) : options_(std::move(options)) {
+  const Places places{directory_.path(),
+                      options_.storage.empty() ? directory_.path() : options_.storage};
   config_path_ = directory_.write(
-      "influxd.toml",
-      config_text(directory_.path(), http_port_.number(), rpc_port_.number(), options_.auth));
+      "influxd.toml", config_text(places, http_port_.number(), rpc_port_.number(), options_.auth));
 }
 
 void Influxd::start() {

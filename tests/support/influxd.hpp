@@ -13,7 +13,8 @@
 namespace tally::testing {
 
 struct InfluxdOptions {
-  bool auth = false;  ///< asks for user "root", password "secret"; `start` creates it
+  bool auth = false;         ///< asks for user "root", password "secret"; `start` creates it
+  std::string storage = {};  ///< where its data and its WAL are; "" is with all the rest
   /// Settings as influxd takes them from the environment: {"INFLUXDB_HTTP_MAX_BODY_SIZE", "1000"}.
   std::vector<std::pair<std::string, std::string>> environment = {};
 };

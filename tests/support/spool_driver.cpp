@@ -36,9 +36,9 @@
 #include <utility>
 #include <vector>
 
-#include "deliver/dead_letters.hpp"
-#include "deliver/spool.hpp"
-#include "deliver/spool_reader.hpp"
+#include "spool/dead_letters.hpp"
+#include "spool/report.hpp"
+#include "spool/spool.hpp"
 
 namespace {
 

@@ -9,7 +9,7 @@
 #include <iterator>
 #include <numeric>
 
-#include "deliver/spool_reader.hpp"
+#include "spool/report.hpp"
 
 namespace tally::testing {
 namespace {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "deliver/spool.hpp"
+#include "spool/spool.hpp"
 
 namespace tally::testing {
 

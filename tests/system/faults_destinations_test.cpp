@@ -125,6 +125,26 @@ TEST_CASE("F30: a destination that never answers holds up a stop for less than 5
   CHECK(lives.spool().waiting().sum(hits_measurement) == static_cast<double>(load.lines()));
 }
 
+TEST_CASE("F30: of two destinations on one url each line of the log names the one it is about") {
+  Badflux server(ServerKind::influx_1, {.databases = {"metric", "other"}});
+  Lives lives({.influxdb_url = server.url(),
+               .more_destinations = {"name = \"second\"\ndatabase = \"other\"\nurl = \"" +
+                                     server.url() + "\"\n"}});
+  Load load(lives.begin().port());
+  load.run(400ms);
+  REQUIRE(lives.tallyd().wait_for_log(" second: nothing answers at " + server.url()));
+  CHECK(lives.tallyd().wait_for_log(" " + name_of(server) + ": nothing answers at"));
+  server.listen();
+  load.run(200ms);
+  for (const std::string& name : {name_of(server), std::string("second")})
+    CHECK(lives.tallyd().wait_for_log(" " + name + ": " + server.url() + " takes points again"));
+  const std::string log = lives.tallyd().log();
+  CHECK(occurrences(log, "database \"other\" (second), and wait on disk in ") == 1);
+  for (const char* said : {"nothing answers at", "takes points again after"})
+    CHECK(occurrences(log, said) == 2);
+  lives.stop();
+}
+
 TEST_CASE("F30: without a disk the dead one's points wait in its own memory") {
   Badflux alive;
   Badflux dead;
@@ -165,4 +185,40 @@ TEST_CASE(
   CHECK(occurrences(lives.spool().verb("dead"), "\n") == 1);
   check_points_of(tolerant, strict);
   check_points_of(tolerant, tolerant);
+}
+
+TEST_CASE(
+    "a destination that is not configured any more is named, and with spool.adopt taken over") {
+  Badflux before;
+  Badflux after;
+  after.listen();
+  SpoolPlace spool;
+  TallydOptions options{.influxdb_url = before.url(), .interval = "200ms", .sets = spool.sets()};
+  std::uint64_t lines = 0;
+  {
+    Tallyd tallyd(options);
+    Load load(tallyd.port());
+    load.run(600ms);
+    tallyd.stop();
+    lines = load.lines();
+  }
+  CHECK(spool.waiting().sum(hits_measurement) == static_cast<double>(lines));
+  options.influxdb_url = after.url();
+  {
+    Tallyd tallyd(options);
+    CHECK(eventually(patience, [&] { return after.stored().points() > 0; }));
+    tallyd.stop();
+    CHECK_MESSAGE(tallyd.log().find("set spool.adopt = true to send them") != std::string::npos,
+                  tallyd.log());
+    CHECK(after.sum(hits_measurement) == 0);
+  }
+  options.sets.push_back("spool.adopt=true");
+  Tallyd tallyd(options);
+  const auto is_stored = [&] { return after.sum(hits_measurement) == static_cast<double>(lines); };
+  CHECK_MESSAGE(eventually(patience, is_stored), tallyd.log());
+  CHECK(eventually(patience, [&] { return spool.waiting().points() == 0; }));
+  tallyd.stop();
+  CHECK(tallyd.log().find("(spool.adopt)") != std::string::npos);
+  CHECK(spool.sinks().size() == 1);  // nothing is left of the other's folder
+  CHECK(after.stored().overwritten() == 0);
 }

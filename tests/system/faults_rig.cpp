@@ -228,6 +228,14 @@ bool all_is_on_disk(const SpoolPlace& spool, std::uint64_t lines) {
   });
 }
 
+std::string noise(std::minstd_rand& random, std::size_t bytes) {
+  constexpr std::string_view letters =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+  std::string text;
+  while (text.size() < bytes) text += letters[random() / 7 % letters.size()];
+  return text;
+}
+
 std::string line_with(const std::string& log, std::string_view part) {
   const std::size_t at = log.find(part);
   if (at == std::string::npos) return "";

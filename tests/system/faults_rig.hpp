@@ -7,6 +7,7 @@
 #include <functional>
 #include <limits>
 #include <optional>
+#include <random>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -100,6 +101,9 @@ class Lives {
   /// Starts the next. REQUIREs that the one before has ended.
   Tallyd& begin();
   Tallyd& tallyd() { return *tallyd_; }
+  std::int64_t began_ns() const {
+    return begins_ns_.back();
+  }             ///< the stamps of the last begin here
   void kill();  ///< SIGKILL
   void stop();  ///< as `Tallyd::stop`
 
@@ -121,6 +125,9 @@ class Lives {
 
 /// Whether all that was sent of `hits` so far waits on disk.
 bool all_is_on_disk(const SpoolPlace& spool, std::uint64_t lines);
+
+/// A name of so many bytes that do not compress.
+std::string noise(std::minstd_rand& random, std::size_t bytes);
 
 /// The line of a log that holds `part`; "" if there is none.
 std::string line_with(const std::string& log, std::string_view part);

@@ -19,6 +19,8 @@
 
 #include "faults_rig.hpp"
 #include "http_client.hpp"
+#include "namespaces.hpp"
+#include "spool_files.hpp"
 
 using namespace tally::testing;
 using namespace std::chrono_literals;
@@ -48,37 +50,6 @@ std::chrono::seconds outage_wanted() {
 /// When the window began whose points are in a body.
 std::chrono::nanoseconds window_of(const std::string& body) {
   return std::chrono::milliseconds(std::strtoll(body.c_str() + body.rfind(' '), nullptr, 10));
-}
-
-// CRC-32C bit by bit, as RFC 3720 (B.4) defines it.
-std::uint32_t crc32c(std::string_view bytes) {
-  std::uint32_t crc = 0xFFFFFFFF;
-  for (const char byte : bytes) {
-    crc ^= static_cast<unsigned char>(byte);
-    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) != 0 ? 0x82F63B78 : 0);
-  }
-  return ~crc;
-}
-
-// Makes a segment one of version 2, as a later tallyd would have left it.
-void make_newer(const fs::path& segment) {
-  std::fstream file(segment, std::ios::in | std::ios::out | std::ios::binary);
-  std::string header(64, '\0');
-  file.read(header.data(), 64);
-  header[8] = 2;
-  const std::uint32_t crc = crc32c(std::string_view(header).substr(0, 60));
-  for (int i = 0; i < 4; ++i)
-    header[60 + static_cast<std::size_t>(i)] = static_cast<char>(crc >> 8 * i);
-  file.seekp(0);
-  file.write(header.data(), 64);
-  REQUIRE(file.good());
-}
-
-std::vector<fs::path> segments_in(const std::string& sink) {
-  std::vector<fs::path> found;
-  for (const auto& entry : fs::directory_iterator(sink))
-    if (entry.path().extension() == ".lp") found.push_back(entry.path());
-  return found;
 }
 
 mode_t mode_of(const std::string& path) {
@@ -111,24 +82,15 @@ End end_of(const std::string& log) {
   return end;
 }
 
-// An odd name of many bytes that do not compress.
-std::string noise(std::minstd_rand& random, std::size_t bytes) {
-  constexpr std::string_view letters =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
-  std::string text;
-  while (text.size() < bytes) text += letters[random() / 7 % letters.size()];
-  return text;
-}
-
 // A limit that holds the log of a test and a small window, and no window of a `WideLoad`.
 constexpr rlim_t file_bytes_max = 60'000;
 
-// Hits whose windows take some 100 kB on disk each.
+// Hits whose windows take some 140 bytes a series on disk, so 100 kB each.
 class WideLoad {
  public:
-  explicit WideLoad(std::uint16_t port) : sender_(port) {
+  explicit WideLoad(std::uint16_t port, int series = 700) : sender_(port) {
     std::minstd_rand random(20240607);
-    for (int i = 0; i < 700; ++i)
+    for (int i = 0; i < series; ++i)
       series_.push_back(std::string(hits) + ":1|c|#shard:" + noise(random, 240));
   }
 
@@ -280,8 +242,8 @@ TEST_CASE("spool.when = always: a healthy server and a kill right after a flush 
   std::uint64_t lines = 0;
   for (int round = 0; round < 4; ++round) {
     Load load(lives.begin().port());
-    load.run(300ms);
     const double before = server.sum(hits_measurement);
+    load.run(300ms);
     CHECK(eventually(patience, [&] { return server.sum(hits_measurement) > before; }));
     lives.kill();
     lines += load.lines();
@@ -309,6 +271,33 @@ TEST_CASE("spool.when = always: what no answer came for is on disk already") {
   check_is_sent(lives, server, waiting);
   CHECK(server.sum(hits_measurement) == static_cast<double>(load.lines()));
   lives.stop();
+}
+
+TEST_CASE("spool.when = always: new windows are not late for a backlog") {
+  Badflux server;
+  Lives lives({.influxdb_url = server.url(), .sets = {"spool.when=always"}});
+  WideLoad load(lives.begin().port(), 3000);
+  // At 4 MiB/s the backlog takes some seconds, in which a window would wait behind it.
+  load.run(6s);
+  REQUIRE(all_is_on_disk(lives.spool(), load.lines()));
+  server.set_script(delayed(serve(), 50ms));
+  server.listen();
+  StatsdSender sender(lives.tallyd().port());
+  CHECK(eventually(patience, [&] { return server.request_count() > 1; }));
+  for (int i = 1; i <= 3; ++i) {
+    sender.send("fault.now:1|c");
+    CHECK(eventually(patience, [&] { return server.sum("fault.now.count") == i; }));
+  }
+  CHECK(server.sum(hits_measurement) < static_cast<double>(load.lines()));
+  CHECK(lives.spool().waiting().points() > 0);
+  lives.kill();
+  server.set_script(serve());
+  lives.begin();
+  CHECK(eventually(patience, [&] { return lives.spool().waiting().points() == 0; }));
+  lives.stop();
+  CHECK(server.sum(hits_measurement) == static_cast<double>(load.lines()));
+  CHECK(server.sum("fault.now.count") == 3);
+  CHECK(server.stored().overwritten() == 0);
 }
 
 TEST_CASE("an outage at 20,000 lines a second loses nothing, and live windows stay in time") {
@@ -488,6 +477,32 @@ TEST_CASE("F32: a stop with a full disk and no server counts and says what is lo
   CHECK(end.flushed == end.written + end.on_disk + end.dropped);
   lives.kill();  // it has ended: the spool is free
   CHECK(lives.spool().waiting().points() == end.on_disk);
+}
+
+TEST_CASE("F32: a file system without space is survived, and used again when it has some" *
+          doctest::skip(!may_make_namespaces())) {
+  Badflux server;
+  Lives lives({.influxdb_url = server.url()});
+  fs::create_directory(lives.spool().root());
+  const SmallDisk disk(lives.spool().root(), 12 << 20);
+  WideLoad load(lives.begin().port(), 3000);
+  // The first segment has reserved its 8 MiB: it is the next that finds no place.
+  const auto is_said = [&] {
+    return occurrences(lives.tallyd().log(), "points wait in memory until the disk") == 1;
+  };
+  REQUIRE_MESSAGE(load.run_until(is_said), lives.tallyd().log());
+  const std::string said = line_with(lives.tallyd().log(), "points wait in memory until the disk");
+  CHECK_MESSAGE(said.find("No space left on device") != std::string::npos, said);
+  load.run(1s);
+  CHECK(lives.spool().waiting().sum(hits_measurement) < static_cast<double>(load.lines()));
+  disk.grow(64 << 20);
+  const auto begin = Clock::now();
+  CHECK(load.run_until(
+      [&] { return lives.tallyd().log().find("takes points again") != std::string::npos; }));
+  CHECK(Clock::now() - begin < 30s);
+  REQUIRE_MESSAGE(all_is_on_disk(lives.spool(), load.lines()), lives.tallyd().log());
+  server.listen();
+  check_all_is_sent_in_the_end(lives, server, load.lines());
 }
 
 TEST_CASE("F39: a full spool drops the oldest, counts it exactly and keeps to its bound") {

@@ -22,10 +22,12 @@ std::string toml_strings(const std::vector<std::string>& items) {
 
 // One `[influxdb]`, or a `[[influxdb]]` for each.
 std::string destinations(const TallydOptions& options) {
-  if (options.more_urls.empty()) return "[influxdb]\nurl = \"" + options.influxdb_url + "\"\n";
+  if (options.more_urls.empty() && options.more_destinations.empty())
+    return "[influxdb]\nurl = \"" + options.influxdb_url + "\"\n";
   std::string sections = "[[influxdb]]\nurl = \"" + options.influxdb_url + "\"\n";
   for (const std::string& url : options.more_urls)
     sections += "[[influxdb]]\nurl = \"" + url + "\"\n";
+  for (const std::string& keys : options.more_destinations) sections += "[[influxdb]]\n" + keys;
   return sections;
 }
 

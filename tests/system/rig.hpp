@@ -26,7 +26,8 @@ struct TallydOptions {
   std::string interval = "500ms";
   std::vector<std::string> sets = {};  ///< more keys: "influxdb.gzip=false"
   std::vector<std::pair<std::string, std::string>> environment = {};
-  std::vector<std::string> more_urls = {};  ///< of further destinations
+  std::vector<std::string> more_urls = {};          ///< of further destinations
+  std::vector<std::string> more_destinations = {};  ///< whole ones, as keys below [[influxdb]]
 };
 
 /// What starts such a tallyd, its config in `directory`: for one that is not meant to become ready.

@@ -3,10 +3,12 @@
 #include <doctest/doctest.h>
 
 #include <array>
+#include <chrono>
 #include <limits>
 #include <string>
 #include <vector>
 
+using namespace std::chrono_literals;
 using namespace std::string_literals;
 using namespace std::string_view_literals;
 
@@ -149,6 +151,23 @@ TEST_CASE("text: a size is written in the largest unit that keeps it whole") {
   CHECK(tally::as_size(33'554'432) == "32MiB");
   CHECK(tally::as_size(std::uint64_t{1} << 30) == "1GiB");
   CHECK(tally::as_size(std::uint64_t{1} << 40) == "1024GiB");
+}
+
+TEST_CASE("text: for a reader sizes have three digits and times two units") {
+  CHECK(tally::about_size(0) == "0B");
+  CHECK(tally::about_size(999) == "999B");
+  CHECK(tally::about_size(1'000) == "0.98KiB");
+  CHECK(tally::about_size(1'500) == "1.46KiB");
+  CHECK(tally::about_size(12'345'678) == "11.8MiB");
+  CHECK(tally::about_size(851'443'712) == "812MiB");
+  CHECK(tally::about_size(std::uint64_t{3} << 40) == "3.00TiB");
+  CHECK(tally::about_size(std::uint64_t{5000} << 40) == "5000TiB");
+  CHECK(tally::about_time(0s) == "0 s");
+  CHECK(tally::about_time(99s) == "99 s");
+  CHECK(tally::about_time(150s) == "2 min");
+  CHECK(tally::about_time(540s) == "9 min");
+  CHECK(tally::about_time(5'000s) == "1 h 23 min");
+  CHECK(tally::about_time(26h) == "26 h 0 min");
 }
 
 TEST_CASE("text: the edit distance counts bytes put in, taken out and replaced") {

@@ -863,6 +863,7 @@ sync = "interval"  # default
 max_bytes = "1GiB"  # default
 max_age = "1d"  # default
 min_free = "512MiB"  # default
+adopt = false  # default
 
 [http]
 listen = "127.0.0.1:8127"  # default
@@ -916,6 +917,7 @@ TEST_CASE("config: the effective config reads back to itself, without the passwo
                   "spool.max_bytes=1000GB",
                   "spool.max_age=90m",
                   "spool.min_free=0",
+                  "spool.adopt=true",
                   "http.listen=[::]:2",
                   "http.token_file=/etc/token",
                   "http.hosts=[\"a.b\"]",

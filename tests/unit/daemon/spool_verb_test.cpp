@@ -8,7 +8,7 @@
 #include <sstream>
 #include <string>
 
-#include "deliver/dead_letters.hpp"
+#include "spool/dead_letters.hpp"
 #include "spool_rig.hpp"
 
 using namespace tally;

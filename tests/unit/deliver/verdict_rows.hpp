@@ -109,6 +109,7 @@ struct Row {
   bool may_be_a_line = false;
   std::vector<std::uint32_t> refused_lines = {};
   std::vector<std::string_view> says = {};
+  bool shows_without_points = false;
 };
 
 inline void check(const Row& row, const Destination& to = metric,
@@ -122,6 +123,7 @@ inline void check(const Row& row, const Destination& to = metric,
   CHECK(verdict.configuration == row.configuration);
   CHECK(verdict.api_in_doubt == row.api_in_doubt);
   CHECK(verdict.may_be_a_line == row.may_be_a_line);
+  CHECK(verdict.shows_without_points == row.shows_without_points);
   CHECK(verdict.refused_lines == row.refused_lines);
   CHECK(contains(verdict.message, "\n") == false);
   CHECK(verdict.message.empty() == row.says.empty());

@@ -41,24 +41,33 @@ TEST_CASE("verdict: bad credentials keep the points and say what to correct") {
                .configuration = true,
                .says = std::move(says)};
   };
+  const auto forbidden = [&](const char* name, Response response,
+                             std::vector<std::string_view> says) {
+    Row row = refused(name, std::move(response), std::move(says));
+    row.shows_without_points = true;
+    return row;
+  };
   check(refused(
       "wrong password", influxd(401, "authorization failed"),
       {"http://db:8086", "user \"wr\"", "401", "authorization failed", "influxdb.password_file"}));
-  check(refused("no write grant",
-                influxd(403, "\"wr\" user is not authorized to write to database \"metric\""),
-                {"user \"wr\"", "403", "GRANT WRITE ON \"metric\" TO \"wr\""}));
+  check(forbidden("no write grant",
+                  influxd(403, "\"wr\" user is not authorized to write to database \"metric\""),
+                  {"user \"wr\"", "403", "GRANT WRITE ON \"metric\" TO \"wr\""}));
   check(refused("0.8", influxd_0_8(401, "Invalid database/username/password"),
                 {"user \"wr\"", "Invalid database/username/password"}),
         over(Api::v0_8));
   check(refused("2.x", influxd_2(401, "unauthorized", "unauthorized access"),
                 {"token", "bucket \"metric\"", "influxdb.token_file"}),
         over(Api::v2));
-  check(refused("2.x, a token for reading",
-                influxd_2(403, "forbidden", "insufficient permissions for write"),
-                {"does not let the token write", "insufficient permissions"}),
+  check(forbidden("2.x, a token for reading",
+                  influxd_2(403, "forbidden", "insufficient permissions for write"),
+                  {"does not let the token write", "insufficient permissions"}),
         over(Api::v2));
   check(refused("3.x", influxd_3(401, "{\"error\": \"the request was not authenticated\"}"),
                 {"database \"metric\"", "not authenticated", "influxdb.token_file"}),
+        over(Api::v3));
+  check(refused("3.x, a token for reading", influxd_3(403, "{\"error\": \"forbidden\"}"),
+                {"does not let the token write", "forbidden"}),
         over(Api::v3));
   Destination nobody = metric;
   nobody.username.clear();
@@ -72,7 +81,9 @@ TEST_CASE("verdict: a missing database is created, or its absence explained") {
     return Row{.name = name,
                .response = std::move(response),
                .action = Action::create_database,
-               .says = {"http://db:8086", "no database \"metric\""}};
+               .configuration = true,
+               .says = {"http://db:8086", "no database \"metric\""},
+               .shows_without_points = true};
   };
   const auto told = [](const char* name, Response response, std::vector<std::string_view> says) {
     return Row{.name = name,
@@ -80,6 +91,11 @@ TEST_CASE("verdict: a missing database is created, or its absence explained") {
                .action = Action::keep,
                .configuration = true,
                .says = std::move(says)};
+  };
+  const auto absent = [&](const char* name, Response response, std::vector<std::string_view> says) {
+    Row row = told(name, std::move(response), std::move(says));
+    row.shows_without_points = true;
+    return row;
   };
   const Response missing = influxd(404, "database not found: \"metric\"");
   check(created("may be created", missing));
@@ -90,18 +106,19 @@ TEST_CASE("verdict: a missing database is created, or its absence explained") {
   check(created("0.8", missing_0_8), over(Api::v0_8));
   Destination strict = metric;
   strict.create_database = false;
-  check(told("may not be created", missing,
+  check(
+      absent("may not be created", missing,
              {"no database \"metric\"", "CREATE DATABASE \"metric\"", "influxdb.create_database"}),
-        strict);
+      strict);
   strict.api = Api::v0_8;
-  check(told("0.8, may not be created", missing_0_8, {"POST /db", "influxdb.create_database"}),
+  check(absent("0.8, may not be created", missing_0_8, {"POST /db", "influxdb.create_database"}),
         strict);
-  check(told("2.x", influxd_2(404, "not found", "bucket \"metric\" not found"),
-             {"no bucket \"metric\"", "influx bucket create --org \"acme\" --name \"metric\""}),
+  check(absent("2.x", influxd_2(404, "not found", "bucket \"metric\" not found"),
+               {"no bucket \"metric\"", "influx bucket create --org \"acme\" --name \"metric\""}),
         over(Api::v2));
-  check(told("2.x, the organization",
-             influxd_2(404, "not found", "organization name \"acme\" not found"),
-             {"no organization \"acme\"", "influxdb.org"}),
+  check(absent("2.x, the organization",
+               influxd_2(404, "not found", "organization name \"acme\" not found"),
+               {"no organization \"acme\"", "influxdb.org"}),
         over(Api::v2));
   check(told("3.x", influxd_3(404, "{\"error\":\"database not found: metric\"}"),
              {"influxdb3 create database \"metric\""}),

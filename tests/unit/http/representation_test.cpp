@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "deliver/gzip.hpp"
+#include "base/gzip.hpp"
 
 using namespace tally::http;
 

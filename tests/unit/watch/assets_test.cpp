@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "deliver/gzip.hpp"
+#include "base/gzip.hpp"
 
 using namespace tally;
 
