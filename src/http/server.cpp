@@ -100,10 +100,6 @@ bool Stream::push(std::string_view piece) const {
 void Stream::end() const {
   server_->end(id_);
 }
-void Stream::hang_up() const {
-  if (Server::Exchange* const exchange = server_->find_stream(id_))
-    server_->hang_up(exchange->connection);
-}
 
 Server::Server(uv::Loop& loop, Settings settings, Handler handler)
     : loop_(loop),
@@ -223,7 +219,7 @@ void Server::arm_deadline() {
 void Server::on_deadline() {
   for (auto& [handle, connection] : connections_) {
     if (connection.deadline > now()) continue;
-    ++counts_.overdue;
+    ++(connection.is_idle ? counts_.idle : counts_.overdue);
     hang_up(connection);
   }
   arm_deadline();
@@ -264,6 +260,7 @@ Server::Exchange& Server::begin(MHD_Connection* handle) {
   const std::uint64_t id = next_id_++;
   auto exchange = std::make_unique<Exchange>(*this, id, handle, connection);
   connection.exchange = exchange.get();
+  connection.is_idle = false;
   connection.deadline = now() + settings_.limits.head_within;  // for the body
   ++counts_.requests;
   return *exchanges_.emplace(id, std::move(exchange)).first->second;
@@ -322,6 +319,7 @@ void Server::count_answer(unsigned status) {
 
 void Server::finish(Exchange& exchange) {
   exchange.connection.exchange = nullptr;
+  exchange.connection.is_idle = true;
   exchange.connection.deadline = now() + settings_.limits.idle_max;
   const auto own = exchanges_.extract(exchange.id);
   if (!exchange.going) return;

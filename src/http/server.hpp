@@ -6,12 +6,10 @@
 // accepted here and time is kept here: its own limits know no loopback, leave the one connection
 // too many waiting, and let a client live on that sends a byte now and then.
 //
-//   accept -> head -> body -> handler -> Reply::send              -> answer  -> next request, or
-//   end
-//                                     -> Reply::start -> Stream   -> pieces until one side has
-//                                     enough
-//                    5 s                    60 s                      (streams: a sign of life each
-//                    15 s)
+//   accept -> head, body -> handler --> Reply::send            -> the next request, or the end
+//             5 s                   |    60 s to be ready and fetched
+//                                   +-> Reply::start -> Stream  -> until one side has enough
+//                                        a sign of life each 15 s
 
 #include <microhttpd.h>
 
@@ -56,9 +54,6 @@ class Stream {
   /// Ends the answer behind what was written.
   void end() const;
 
-  /// Ends it at once.
-  void hang_up() const;
-
  private:
   Server* server_;
   std::uint64_t id_;
@@ -95,7 +90,8 @@ class Reply {
 struct Counts {
   std::uint64_t accepted = 0;      ///< connections
   std::uint64_t refused = 0;       ///< connections over a limit, or for want of a descriptor
-  std::uint64_t overdue = 0;       ///< connections hung up on: too slow, or idle
+  std::uint64_t overdue = 0;       ///< connections hung up on: too slow
+  std::uint64_t idle = 0;          ///< connections hung up on: no further request
   std::uint64_t requests = 0;      ///< whose head was whole
   std::uint64_t readers_slow = 0;  ///< streams hung up on: their reader left no room
   std::uint64_t readers_gone = 0;  ///< streams whose reader was found to be gone by the heartbeat
@@ -134,6 +130,7 @@ class Server {
     Peer peer;
     std::chrono::milliseconds deadline;  // of the loop's clock
     Exchange* exchange = nullptr;        // its request, once the head is read
+    bool is_idle = false;                // between two requests
   };
 
   bool start();

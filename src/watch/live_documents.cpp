@@ -144,10 +144,14 @@ std::vector<Limit> limits_of_delivery(const LiveState& live, const Config& confi
 }
 
 std::vector<Limit> limits_of_watch(const WatchState& watch, const Config& config) {
+  std::optional<std::uint64_t> history_max;
+  if (config.http.history > 0) history_max = config.http.history;
   return {
-      {"history_bytes", watch.history_bytes, config.http.history, watch.history_left_out},
+      {"history_bytes", watch.history_bytes, history_max, watch.history_left_out},
       {"http_connections", watch.http_connections, watch.http_connections_max, watch.http_refused},
+      {"http_time", {}, {}, watch.http_overdue},
       {"http_streams", watch.streams, watch.streams_max, watch.streams_refused},
+      {"http_readers", {}, {}, watch.readers_slow},
       {"tap", {}, {}, watch.tap_skipped}};
 }
 

@@ -29,10 +29,12 @@ struct WatchState {
   std::size_t http_connections = 0;
   std::size_t http_connections_max = 0;
   std::uint64_t http_refused = 0;  ///< connections
+  std::uint64_t http_overdue = 0;  ///< connections hung up on: too slow
   std::size_t streams = 0;
   std::size_t streams_max = 0;
   std::uint64_t streams_refused = 0;
-  std::uint64_t tap_skipped = 0;  ///< datagrams
+  std::uint64_t readers_slow = 0;  ///< streams hung up on
+  std::uint64_t tap_skipped = 0;   ///< datagrams
   std::uint64_t memory_resident = 0;
 };
 

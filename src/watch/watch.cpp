@@ -126,13 +126,14 @@ void Watch::on_request(const Request& request, http::Reply reply) {
   const Asker asker{reply, http::wishes_of(request)};
   const Asset* const asset = find_asset(request.path);
   // The page asks for the token itself: a browser cannot send one with the first request.
-  const http::Door door = asset ? http::Door{.needs_token = false} : route_of(request.path).door;
+  const Route& route = route_of(request.path);
+  const http::Door door = asset != nullptr ? http::Door{.needs_token = false} : route.door;
   if (auto refusal = http::refusal_of(request, access_, door)) {
     reply.send(std::move(*refusal));
   } else if (asset != nullptr) {
     serve_asset(*asset, asker);
   } else {
-    (this->*route_of(request.path).handler)(request, asker);
+    (this->*route.handler)(request, asker);
   }
 }
 
@@ -184,9 +185,11 @@ WatchState Watch::state() const {
           .http_connections = counts.connections,
           .http_connections_max = limits.connections_max,
           .http_refused = counts.refused,
+          .http_overdue = counts.overdue,
           .streams = counts.streams,
           .streams_max = streams_max,
           .streams_refused = streams_refused_,
+          .readers_slow = counts.readers_slow,
           .tap_skipped = taps_.skipped(),
           .memory_resident = resident_bytes()};
 }

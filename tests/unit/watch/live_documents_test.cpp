@@ -72,9 +72,11 @@ TEST_CASE("ledger: all of it, exactly") {
                          .http_connections = 3,
                          .http_connections_max = 128,
                          .http_refused = 6,
+                         .http_overdue = 9,
                          .streams = 1,
                          .streams_max = 64,
                          .streams_refused = 7,
+                         .readers_slow = 10,
                          .tap_skipped = 8,
                          .memory_resident = 7'000'000};
   CHECK(
@@ -111,7 +113,9 @@ TEST_CASE("ledger: all of it, exactly") {
       R"({"name":"spool_bytes","used":777,"max":1073741824,"hit":2},)"
       R"({"name":"history_bytes","used":34000,"max":33554432,"hit":5},)"
       R"({"name":"http_connections","used":3,"max":128,"hit":6},)"
+      R"({"name":"http_time","used":null,"max":null,"hit":9},)"
       R"({"name":"http_streams","used":1,"max":64,"hit":7},)"
+      R"({"name":"http_readers","used":null,"max":null,"hit":10},)"
       R"({"name":"tap","used":null,"max":null,"hit":8}],)"
       R"("memory":{"resident":7000000},)"
       R"("history":{"series":12,"bytes":34000,"bytes_max":33554432,"left_out":5}})");
