@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import tempfile
@@ -46,12 +45,14 @@ class Etsy:
     def __init__(self, shop, interval_s):
         modules = node_modules(shop)
         self.directory = Path(tempfile.mkdtemp(prefix="etsy-"))
+        self._flushed = self.directory / "flush.json"
         config = self.directory / "config.js"
         # A port as text: the number 0 would be taken for no port given.
         config.write_text(json.dumps({
             "port": "0", "address": "127.0.0.1", "mgmt_port": "0", "mgmt_address": "127.0.0.1",
             "flushInterval": interval_s * 1000, "percentThreshold": PERCENTILES,
-            "automaticConfigReload": False, "backends": [str(SOURCES / "node" / "etsy_backend.js")]}))
+            "automaticConfigReload": False, "flushFile": str(self._flushed),
+            "backends": [str(SOURCES / "node" / "etsy_backend.js")]}))
         self._process = subprocess.Popen(["node", "--no-deprecation", modules / "statsd/stats.js", config],
                                          text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self._wait_until_up()
@@ -100,10 +101,9 @@ class Etsy:
             output, _ = self._process.communicate(timeout=PATIENCE_S)
         except subprocess.TimeoutExpired:
             raise RuntimeError(f"statsd still runs {PATIENCE_S} s after SIGTERM") from None
-        last = re.findall(r"^\{.*\}$", output, re.MULTILINE)
-        if not last:
+        if not self._flushed.exists():
             raise RuntimeError(f"statsd ended without its last flush: {output.strip()[-300:]}")
-        window = json.loads(last[-1])
+        window = json.loads(self._flushed.read_text())
         received = window["counters"]["statsd.packets_received"]
         if received != datagrams:
             raise RuntimeError(f"statsd received {received} of {datagrams} datagrams")
