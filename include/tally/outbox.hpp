@@ -114,6 +114,9 @@ class Outbox {
   /// unless `suspects_a_line`.
   void halve_front(bool others_are_written = false);
 
+  /// The oldest window of which something waits, in flight included; nothing if none does.
+  std::optional<WallTime> oldest_window() const;
+
   /// The oldest payload that is not in flight, or null. Valid until the next call of another.
   const Payload* oldest() const;
 

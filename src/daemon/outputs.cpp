@@ -180,7 +180,7 @@ std::vector<std::uint64_t> Outputs::disk_bytes() const {
 std::vector<DestinationState> Outputs::states() const {
   std::vector<DestinationState> states;
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
-    states.push_back(outputs_[i]->state());
+    states.push_back(outputs_[i]->state(wall_now()));
     states.back().name = names_[i];
   }
   return states;

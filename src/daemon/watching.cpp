@@ -128,7 +128,7 @@ void Watching::end(const ClosedWindow& window, std::chrono::nanoseconds took) {
 
 WatchCounts Watching::counts() const {
   WatchCounts counts = http_ ? http_->counts() : WatchCounts{};
-  counts.tap_skipped = view_.tap_skipped();
+  counts.tap_skipped += view_.tap_skipped();
   return counts;
 }
 

@@ -8,7 +8,9 @@
 #include "daemon/seed.hpp"
 #include "daemon/sources.hpp"
 #include "daemon/wall_clock.hpp"
+#include "http/limits.hpp"
 #include "tally/text.hpp"
+#include "watch/admin.hpp"
 
 namespace tally {
 namespace {
@@ -45,7 +47,8 @@ Windows::~Windows() = default;
 
 // Each stream connection is a descriptor, and the customary limit is no more than we allow of them.
 void Windows::raise_descriptor_limit() {
-  constexpr rlim_t others = 64;
+  const rlim_t others = 64 + (config_.http.listen ? http::Limits{}.connections_max : 0) +
+                        (config_.admin.listen ? AdminPort::Settings{}.connections_max : 0);
   const bool has_streams = !config_.listen.tcp.empty() || !config_.listen.unix_stream.empty();
   rlimit limit{};
   if (!has_streams || getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
@@ -54,8 +57,8 @@ void Windows::raise_descriptor_limit() {
   limit.rlim_cur = std::min(wanted, limit.rlim_max);
   if (setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur == wanted) return;
   getrlimit(RLIMIT_NOFILE, &limit);
-  // The database needs a descriptor too: connections must not take the last.
-  const rlim_t left = limit.rlim_cur > 2 * others ? limit.rlim_cur - others : others;
+  // The database and those who look need descriptors too: connections must not take the last.
+  const rlim_t left = std::max<rlim_t>(limit.rlim_cur - std::min(limit.rlim_cur, others), 32);
   worker_settings_.streams.connections_max = left;
   log_.warn(
       "only {} file descriptors are allowed: at most {} connections are taken, not "

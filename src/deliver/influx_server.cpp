@@ -82,6 +82,7 @@ void InfluxServer::send(Writing writing) {
 }
 
 WriteAnswer InfluxServer::judged(Response response, const Payload& payload, const Sent& sent) {
+  if (!response.influxdb_version.empty()) version_ = response.influxdb_version;
   WriteAnswer answer{.response = std::move(response), .verdict = {}, .api = sent.to.api};
   Verdict& verdict = answer.verdict = judge(answer.response, payload, sent.to);
   add_left_out(sent.left_out, verdict);
@@ -128,6 +129,7 @@ bool InfluxServer::doubt_api(const WriteAnswer& answer) {
 
 void InfluxServer::use(const Server& server) {
   settings_.destination.api = server.api;
+  version_ = server.version;
   log_.found(server);
 }
 

@@ -52,6 +52,11 @@ class InfluxServer {
 
   bool is_asking() const { return is_asking_; }
 
+  const Destination& destination() const { return settings_.destination; }
+  bool is_api_known() const { return is_api_known_; }
+  /// As it called itself last: "1.6.7~rc0"; "" until it did.
+  const std::string& version() const { return version_; }
+
   using OnWritten = std::function<void(const WriteAnswer&)>;
   /// Sends a payload, which must stay until it is answered. Where the API is not known that is
   /// asked first: if nobody answers then, that is the answer. REQUIRES: not asking.
@@ -102,6 +107,7 @@ class InfluxServer {
   DeliveryLog& log_;
   Http http_;
   bool is_api_known_;
+  std::string version_;
   bool is_asking_ = false;
   std::uint64_t creations_ = 0;  ///< of the database
   bool has_created_ = false;     ///< and no write that was begun since has been answered

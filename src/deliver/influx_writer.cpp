@@ -83,13 +83,6 @@ bool InfluxWriter::goes_behind() const {
   return is_down_ && !may_try;
 }
 
-DestinationState InfluxWriter::state() const {
-  return {.url = settings_.destination.url,
-          .api = is_api_known_ ? std::string(to_string(settings_.destination.api)) : "auto",
-          .queued_bytes = bytes(),
-          .spool_bytes = disk_bytes()};
-}
-
 /// Whether the live lane has something to send, or will when it asks.
 bool InfluxWriter::has_live() const {
   return !live_.outbox.empty() || (backlog_ && backlog_->fresh_bytes() > 0);
@@ -113,6 +106,36 @@ DeliveryCounts InfluxWriter::counts() const {
   all.dropped_age = spool.dropped_expired;
   all.dropped_damaged = spool.dropped_damaged;
   return all;
+}
+
+DestinationState InfluxWriter::state(WallTime wall) const {
+  const auto at = [&](std::optional<Instant> then) -> std::optional<WallTime> {
+    if (!then) return std::nullopt;
+    return wall - std::chrono::duration_cast<milliseconds>(now() - *then);
+  };
+  const Destination& to = server_.destination();
+  const DeliveryCounts all = counts();
+  DestinationState state{.url = to.url,
+                         .api = server_.is_api_known() ? std::string(to_string(to.api)) : "auto",
+                         .server = server_.version(),
+                         .last_answer = heard_.words,
+                         .last_answer_at = at(heard_.at),
+                         .last_success_at = at(heard_.success_at),
+                         .last_failure_at = at(heard_.failure_at),
+                         .last_write_took = heard_.took,
+                         .last_write_bytes = heard_.bytes,
+                         .queued_bytes = bytes(),
+                         .spool_bytes = disk_bytes(),
+                         .oldest = live_.outbox.oldest_window()};
+  using Health = DestinationState::Health;
+  if (heard_.at) state.health = heard_.is_failure ? Health::failing : Health::ok;
+  if (backlog_ && all.spooled > 0) {
+    const WallTime on_disk = wall - backlog_->age();
+    state.oldest = state.oldest ? std::min(*state.oldest, on_disk) : on_disk;
+  }
+  if (replaying_)
+    state.eta = pace_.time_for(static_cast<double>(all.spooled) * replaying_->bytes_a_point, now());
+  return state;
 }
 
 DeliveryLog::Waiting InfluxWriter::waiting() const {
@@ -234,6 +257,7 @@ void InfluxWriter::settle(Lane& lane, const WriteAnswer& answer) {
   const std::size_t points = lane.sent->points;
   const std::uint64_t written_before = lane.outbox.counts().written;
   if (verdict.action == Action::known_alone) known_.begin();
+  hear(lane, answer);
   lane.outbox.settle(lane.sent->id, verdict, now());
   lane.sent = nullptr;
   bury(lane);
@@ -249,6 +273,17 @@ void InfluxWriter::settle(Lane& lane, const WriteAnswer& answer) {
   mend(answer);
 }
 
+void InfluxWriter::hear(const Lane& lane, const WriteAnswer& answer) {
+  heard_.at = now();
+  heard_.is_failure = answer.verdict.action == Action::keep;
+  heard_.words = answer.verdict.message.empty() ? std::to_string(answer.response.status)
+                                                : answer.verdict.message;
+  (heard_.is_failure ? heard_.failure_at : heard_.success_at) = now();
+  if (answer.verdict.action != Action::written) return;
+  heard_.took = std::chrono::duration_cast<milliseconds>(now() - lane.begun);
+  heard_.bytes = lane.sent->body.size();
+}
+
 void InfluxWriter::keep_pace(const Lane& lane, std::size_t bytes) {
   if (&lane == &replay_) return pace_.backlog_written(bytes, lane.begun, now());
   const auto took = std::chrono::duration_cast<milliseconds>(now() - lane.begun);
@@ -260,11 +295,14 @@ void InfluxWriter::note_replayed(std::size_t bytes, std::size_t points,
                                  std::uint64_t written_before) {
   if (replaying_ || backlog_->is_recovering()) return;
   const DeliveryLog::Waiting left = waiting();
-  const double bytes_left = static_cast<double>(left.counts.spooled) * static_cast<double>(bytes) /
-                            static_cast<double>(std::max<std::size_t>(points, 1));
-  const std::chrono::seconds time = pace_.time_for(bytes_left, now());
-  replaying_ = Replaying{
-      .began = replay_.begun, .written_before = written_before, .is_said = time >= worth_saying};
+  const double bytes_a_point =
+      static_cast<double>(bytes) / static_cast<double>(std::max<std::size_t>(points, 1));
+  const std::chrono::seconds time =
+      pace_.time_for(static_cast<double>(left.counts.spooled) * bytes_a_point, now());
+  replaying_ = Replaying{.began = replay_.begun,
+                         .written_before = written_before,
+                         .bytes_a_point = bytes_a_point,
+                         .is_said = time >= worth_saying};
   if (replaying_->is_said) log_.replay_begins(left, time);
 }
 

@@ -16,6 +16,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "deliver/delivery_log.hpp"
 #include "deliver/influx_server.hpp"
@@ -59,7 +60,7 @@ class InfluxWriter : public Output {
   void drain(std::chrono::milliseconds at_most, std::function<void()> done) override;
 
   DeliveryCounts counts() const override;
-  DestinationState state() const override;
+  DestinationState state(WallTime wall) const override;
   std::size_t bytes() const override { return live_.outbox.bytes(); }
   std::uint64_t disk_bytes() const override { return backlog_ ? backlog_->bytes() : 0; }
 
@@ -72,10 +73,19 @@ class InfluxWriter : public Output {
     bool is_beside = false;           ///< for a while one of the other lane was in flight too
     std::uint64_t record_points = 0;  ///< of the record on disk that the outbox has; 0: none
   };
+  /// What the destination was last heard to say to a write.
+  struct Heard {
+    bool is_failure = false;
+    std::string words;  ///< what is wrong and what to do; "" or its status
+    std::optional<Instant> at, success_at, failure_at;
+    std::chrono::milliseconds took{0};  ///< the last that was written
+    std::size_t bytes = 0;              ///< of its body
+  };
   /// A backlog that is being written.
   struct Replaying {
     Instant began{};
     std::uint64_t written_before = 0;
+    double bytes_a_point = 0;  ///< of line protocol: on disk they are packed
     bool is_said = false;
   };
 
@@ -96,6 +106,7 @@ class InfluxWriter : public Output {
   void send(Lane& lane);
   void on_answer(Lane& lane, const WriteAnswer& answer);
   void settle(Lane& lane, const WriteAnswer& answer);
+  void hear(const Lane& lane, const WriteAnswer& answer);
   void keep_pace(const Lane& lane, std::size_t bytes);
   void note_replayed(std::size_t bytes, std::size_t points, std::uint64_t written_before);
   void end_records();
@@ -127,6 +138,7 @@ class InfluxWriter : public Output {
   Lane replay_;
   ReplayPace pace_;
   std::optional<Replaying> replaying_;
+  Heard heard_;
   InfluxServer server_;
   uv::Timer timer_;       ///< the next attempt
   uv::Timer mend_timer_;  ///< the next look whether an operator has mended what is wrong

@@ -116,6 +116,13 @@ std::optional<Instant> Outbox::due() const {
   return not_before_;
 }
 
+std::optional<WallTime> Outbox::oldest_window() const {
+  std::optional<WallTime> oldest;
+  for (const Waiting& each : queue_)
+    oldest = oldest ? std::min(*oldest, each.payload.window) : each.payload.window;
+  return oldest;
+}
+
 const Payload* Outbox::oldest() const {
   const auto oldest = std::next(queue_.begin(), in_flight_ ? 1 : 0);
   return oldest == queue_.end() ? nullptr : &oldest->payload;

@@ -22,8 +22,8 @@ class Output {
   virtual std::size_t bytes() const = 0;                  ///< of bodies that wait in memory
   virtual std::uint64_t disk_bytes() const { return 0; }  ///< of the spool
 
-  /// What it knows beside that; whose name and where it leads the caller fills in.
-  virtual DestinationState state() const = 0;
+  /// What it knows beside that, its name left out. `wall` is the time now.
+  virtual DestinationState state(WallTime wall) const = 0;
 
   /// Sends what waits, leaves what is left after `within` on disk or gives it up (counted as
   /// dropped by shutdown), and calls `done` once. Nothing may be pushed afterwards.

@@ -20,7 +20,7 @@ class TerminalOutput : public Output {
   void push(Payload payload) override;
   DeliveryCounts counts() const override { return delivery_of(outbox_.counts()); }
   std::size_t bytes() const override { return outbox_.bytes(); }
-  DestinationState state() const override { return {.queued_bytes = bytes()}; }
+  DestinationState state(WallTime) const override { return {.queued_bytes = bytes()}; }
   void drain(std::chrono::milliseconds within, std::function<void()> done) override;
 
  private:
