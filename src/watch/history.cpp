@@ -97,22 +97,25 @@ struct History::Impl {
   template <class Point>
   void note_some(std::span<const Point> points, const Snapshot& whole);
   template <class Point>
-  void note_one(const Point& point, KnownSeries& series, const Snapshot& whole);
-  KnownSeries* add(std::uint64_t hash, std::string_view key);
-  void fill_gap(KnownSeries& series);
+  void note_one(const Point& point, RecordedSeries& series, const Snapshot& whole);
+  RecordedSeries* add(std::uint64_t hash, std::string_view key);
+  void fill_gap(RecordedSeries& series);
   void set_sender(Record& record, std::uint16_t number) const;
 
   std::uint32_t first_shown() const { return closed > shown_max ? closed - shown_max + 1 : 1; }
   const Span& span_of(std::uint32_t window) const { return spans[row_of(window)]; }
-  bool is_current(const KnownSeries& series) const { return closed != 0 && series.last >= closed; }
-  double rate(const KnownSeries& series) const;
-  double number(const KnownSeries& series, std::uint32_t window, std::size_t field) const;
-  HistoryRow row(const KnownSeries& series) const;
-  std::vector<std::pair<std::string, std::vector<double>>> fields(const KnownSeries& series) const;
-  std::vector<double> course(const KnownSeries& series, std::size_t field) const;
-  std::vector<double> rates(const KnownSeries& series) const;
-  std::optional<std::chrono::milliseconds> ttl(const KnownSeries& series) const;
-  std::vector<std::string> lines(const KnownSeries& series) const;
+  bool is_current(const RecordedSeries& series) const {
+    return closed != 0 && series.last >= closed;
+  }
+  double rate(const RecordedSeries& series) const;
+  double number(const RecordedSeries& series, std::uint32_t window, std::size_t field) const;
+  HistoryRow row(const RecordedSeries& series) const;
+  std::vector<std::pair<std::string, std::vector<double>>> fields(
+      const RecordedSeries& series) const;
+  std::vector<double> course(const RecordedSeries& series, std::size_t field) const;
+  std::vector<double> rates(const RecordedSeries& series) const;
+  std::optional<std::chrono::milliseconds> ttl(const RecordedSeries& series) const;
+  std::vector<std::string> lines(const RecordedSeries& series) const;
 
   template <class Visit>
   void each_known(Visit visit) const;
@@ -158,7 +161,7 @@ void History::end() {
 
 void History::forget(const std::function<bool(std::string_view key)>& is_meant) {
   impl_->records.forget_if(
-      [&](const KnownSeries& series) { return is_meant(series.record->key()); });
+      [&](const RecordedSeries& series) { return is_meant(series.record->key()); });
 }
 
 template <class Point>
@@ -185,14 +188,14 @@ void History::Impl::note_some(std::span<const Point> points, const Snapshot& who
   for (std::size_t i = 0; i < points.size(); ++i) {
     const std::string_view key = points[i].key;
     if (time_of_series_key(key) != 0) continue;
-    KnownSeries* series = records.find(hashes[i], key, candidates[i]);
+    RecordedSeries* series = records.find(hashes[i], key, candidates[i]);
     if (series == nullptr) series = add(hashes[i], key);
     if (series != nullptr) note_one(points[i], *series, whole);
   }
 }
 
-KnownSeries* History::Impl::add(std::uint64_t hash, std::string_view key) {
-  KnownSeries* const series = records.add(hash, key);
+RecordedSeries* History::Impl::add(std::uint64_t hash, std::string_view key) {
+  RecordedSeries* const series = records.add(hash, key);
   if (series == nullptr)
     ++left_out;
   else
@@ -201,7 +204,7 @@ KnownSeries* History::Impl::add(std::uint64_t hash, std::string_view key) {
 }
 
 template <class Point>
-void History::Impl::note_one(const Point& point, KnownSeries& series, const Snapshot& whole) {
+void History::Impl::note_one(const Point& point, RecordedSeries& series, const Snapshot& whole) {
   fill_gap(series);
   Record& record = *series.record;
   layout().write(record, row_of(noted), point, whole);
@@ -213,7 +216,7 @@ void History::Impl::note_one(const Point& point, KnownSeries& series, const Snap
 }
 
 // Of 59 windows at most: who was silent for longer is forgotten.
-void History::Impl::fill_gap(KnownSeries& series) {
+void History::Impl::fill_gap(RecordedSeries& series) {
   for (std::uint32_t at = series.last + 1; at < noted; ++at)
     layout().write_nothing(*series.record, row_of(at));
 }
@@ -227,17 +230,17 @@ void History::Impl::set_sender(Record& record, std::uint16_t number) const {
 
 // ------------------------------------------------------------------------------ one series
 
-double History::Impl::rate(const KnownSeries& series) const {
+double History::Impl::rate(const RecordedSeries& series) const {
   return is_current(series) ? layout().heard(*series.record) / seconds_of(span_of(series.last)) : 0;
 }
 
-double History::Impl::number(const KnownSeries& series, std::uint32_t window,
+double History::Impl::number(const RecordedSeries& series, std::uint32_t window,
                              std::size_t field) const {
   if (window > series.last) return nothing;
   return layout().row(*series.record, row_of(window))[field];
 }
 
-HistoryRow History::Impl::row(const KnownSeries& series) const {
+HistoryRow History::Impl::row(const RecordedSeries& series) const {
   const Record& record = *series.record;
   HistoryRow row{.id = series.id,
                  .series = split_series_key(record.key()),
@@ -252,14 +255,14 @@ HistoryRow History::Impl::row(const KnownSeries& series) const {
   return row;
 }
 
-std::vector<double> History::Impl::course(const KnownSeries& series, std::size_t field) const {
+std::vector<double> History::Impl::course(const RecordedSeries& series, std::size_t field) const {
   std::vector<double> numbers;
   for (std::uint32_t at = first_shown(); at <= closed; ++at)
     numbers.push_back(number(series, at, field));
   return numbers;
 }
 
-std::vector<double> History::Impl::rates(const KnownSeries& series) const {
+std::vector<double> History::Impl::rates(const RecordedSeries& series) const {
   std::vector<double> rates = course(series, 0);
   for (std::size_t i = 0; i < rates.size(); ++i)
     rates[i] /= seconds_of(span_of(first_shown() + static_cast<std::uint32_t>(i)));
@@ -267,7 +270,7 @@ std::vector<double> History::Impl::rates(const KnownSeries& series) const {
 }
 
 std::vector<std::pair<std::string, std::vector<double>>> History::Impl::fields(
-    const KnownSeries& series) const {
+    const RecordedSeries& series) const {
   if (series.kind == Kind::gauge) return {{"value", course(series, 0)}};
   std::vector<std::pair<std::string, std::vector<double>>> fields = {{"count", course(series, 0)}};
   if (series.kind == Kind::counter) fields.emplace_back("rate", rates(series));
@@ -279,13 +282,13 @@ std::vector<std::pair<std::string, std::vector<double>>> History::Impl::fields(
   return fields;
 }
 
-std::optional<std::chrono::milliseconds> History::Impl::ttl(const KnownSeries& series) const {
+std::optional<std::chrono::milliseconds> History::Impl::ttl(const RecordedSeries& series) const {
   if (series.kind != Kind::gauge || settings.gauge_ttl.count() == 0 || !is_current(series))
     return std::nullopt;
   return settings.gauge_ttl - series.record->idle;
 }
 
-std::vector<std::string> History::Impl::lines(const KnownSeries& series) const {
+std::vector<std::string> History::Impl::lines(const RecordedSeries& series) const {
   Snapshot snapshot;
   snapshot.span = span_of(series.last);
   snapshot.percents = settings.percents;
@@ -296,7 +299,7 @@ std::vector<std::string> History::Impl::lines(const KnownSeries& series) const {
 std::optional<HistoryDetail> History::view(SeriesId id) const {
   const Records& records = impl_->records;
   for (std::size_t at = 0; at < records.cells(); ++at) {
-    const KnownSeries& series = records[at];
+    const RecordedSeries& series = records[at];
     if (series.id != id || series.record == nullptr) continue;
     const Record& record = *series.record;
     HistoryDetail detail{.row = impl_->row(series),
@@ -328,7 +331,7 @@ void History::Impl::each_known(Visit visit) const {
 std::vector<Candidate> History::Impl::candidates(const HistoryQuery& query) const {
   const Match match(query.match);
   std::vector<Candidate> found;
-  each_known([&](const KnownSeries& series, std::uint32_t at) {
+  each_known([&](const RecordedSeries& series, std::uint32_t at) {
     if (query.kind && *query.kind != series.kind) return;
     if (!match.is_all() && !match(series.record->name())) return;
     double by = 0;
@@ -390,7 +393,7 @@ History::Found History::find(const HistoryQuery& query) const {
 }
 
 void History::each(const std::function<void(const Known&)>& visit) const {
-  impl_->each_known([&](const KnownSeries& series, std::uint32_t) {
+  impl_->each_known([&](const RecordedSeries& series, std::uint32_t) {
     const Record& record = *series.record;
     const RecordLayout::Totals totals = impl_->layout().totals(record);
     visit({.id = series.id,
@@ -409,7 +412,7 @@ std::vector<History::Ranked> History::top_prefixes(std::size_t limit) const {
   std::vector<std::string_view> names;
   names.reserve(series());
   impl_->each_known(
-      [&](const KnownSeries& series, std::uint32_t) { names.push_back(series.record->name()); });
+      [&](const RecordedSeries& series, std::uint32_t) { names.push_back(series.record->name()); });
   std::vector<Ranked> ranked;
   for (const RankedText& each : top_prefixes_of(names, limit, impl_->settings.hash_seed))
     ranked.push_back({std::string(each.text) + '*', each.value, {}});
@@ -418,7 +421,7 @@ std::vector<History::Ranked> History::top_prefixes(std::size_t limit) const {
 
 std::vector<History::Ranked> History::top_bytes(std::size_t limit) const {
   std::vector<Candidate> written;
-  impl_->each_known([&](const KnownSeries& series, std::uint32_t at) {
+  impl_->each_known([&](const RecordedSeries& series, std::uint32_t at) {
     if (impl_->is_current(series)) written.push_back({0, at});
   });
   impl_->measure_lines(written);
@@ -434,7 +437,7 @@ std::vector<History::Ranked> History::top_bytes(std::size_t limit) const {
 std::vector<History::Ranked> History::top_tags(std::size_t limit) const {
   TagValues tags(impl_->settings.hash_seed);
   impl_->each_known(
-      [&](const KnownSeries& series, std::uint32_t) { tags.add(series.record->key()); });
+      [&](const RecordedSeries& series, std::uint32_t) { tags.add(series.record->key()); });
   std::vector<Ranked> ranked;
   for (const RankedText& each : tags.top(limit))
     ranked.push_back({std::string(each.text), each.value, std::string(each.example)});

@@ -42,7 +42,7 @@ bool Records::is(std::uint32_t number, std::string_view key) const {
          is_equal(record->key().data(), key.data(), key.size());
 }
 
-KnownSeries* Records::find(std::uint64_t hash, std::string_view key, std::uint32_t candidate) {
+RecordedSeries* Records::find(std::uint64_t hash, std::string_view key, std::uint32_t candidate) {
   if (candidate != 0 && is(candidate, key)) return &cells_[candidate - 1];
   // Also without a candidate: it may have come since.
   if (!buckets_) return nullptr;
@@ -51,11 +51,11 @@ KnownSeries* Records::find(std::uint64_t hash, std::string_view key, std::uint32
   return number == 0 ? nullptr : &cells_[number - 1];
 }
 
-KnownSeries* Records::add(std::uint64_t hash, std::string_view key) {
+RecordedSeries* Records::add(std::uint64_t hash, std::string_view key) {
   const std::size_t needed = bytes_to_add(key);
   if (bytes_max_ < needed || bytes() > bytes_max_ - needed) return nullptr;
   if (!buckets_) buckets_.emplace();
-  KnownSeries& series = cells_.add();
+  RecordedSeries& series = cells_.add();
   series.record = layout_.make(key);
   series.id = XXH3_64bits(key.data(), key.size());
   series.hash = static_cast<std::uint32_t>(hash);
@@ -67,13 +67,13 @@ KnownSeries* Records::add(std::uint64_t hash, std::string_view key) {
 }
 
 std::size_t Records::bytes_of_index() const {
-  constexpr std::size_t chunk = malloc_bytes(CellsOfSeries::chunk_cells * sizeof(KnownSeries));
+  constexpr std::size_t chunk = malloc_bytes(CellsOfSeries::chunk_cells * sizeof(RecordedSeries));
   constexpr std::size_t pointer = 2 * sizeof(void*);  // to a chunk, in a vector that doubles
   return (buckets_ ? malloc_bytes(buckets_->bytes()) : 0) + cells_.chunks() * (chunk + pointer);
 }
 
 std::size_t Records::bytes_to_add(std::string_view key) const {
-  constexpr std::size_t chunk = CellsOfSeries::chunk_cells * sizeof(KnownSeries);
+  constexpr std::size_t chunk = CellsOfSeries::chunk_cells * sizeof(RecordedSeries);
   constexpr std::size_t rounding = 64;
   std::size_t bytes = layout_.bytes(key);
   bytes += buckets_ ? buckets_->bytes_to_insert() : Buckets().bytes() + rounding;
@@ -82,12 +82,12 @@ std::size_t Records::bytes_to_add(std::string_view key) const {
 }
 
 void Records::forget_before(std::uint32_t window) {
-  forget_if([window](const KnownSeries& series) { return series.last < window; });
+  forget_if([window](const RecordedSeries& series) { return series.last < window; });
 }
 
-void Records::forget_if(const std::function<bool(const KnownSeries&)>& is_meant) {
+void Records::forget_if(const std::function<bool(const RecordedSeries&)>& is_meant) {
   for (std::size_t at = 0; at < cells_.size(); ++at) {
-    KnownSeries& series = cells_[at];
+    RecordedSeries& series = cells_[at];
     if (series.record == nullptr || !is_meant(series)) continue;
     bytes_of_records_ -= layout_.bytes(series.record->key());
     series.record.reset();

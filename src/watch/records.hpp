@@ -21,7 +21,7 @@
 
 namespace tally {
 
-struct KnownSeries {
+struct RecordedSeries {
   RecordPointer record;  ///< null: forgotten
   std::uint64_t id;      ///< SeriesId
   std::uint32_t hash;    ///< its low half
@@ -47,28 +47,28 @@ class Records {
   std::uint32_t candidate(std::uint64_t hash) const;
   /// Asks for the record of a candidate.
   void prefetch(std::uint32_t candidate, std::string_view key, std::size_t row) const;
-  KnownSeries* find(std::uint64_t hash, std::string_view key, std::uint32_t candidate);
+  RecordedSeries* find(std::uint64_t hash, std::string_view key, std::uint32_t candidate);
 
   /// A new series; null if there is no room for it. REQUIRES: `find` did not find it.
-  KnownSeries* add(std::uint64_t hash, std::string_view key);
+  RecordedSeries* add(std::uint64_t hash, std::string_view key);
 
   /// Forgets the series that were last heard before a window, or all that are meant: a look at each
   /// cell, 0.3 ms for
   /// 100,000. When a fifth of the index is of forgotten ones it is made anew: 10 ms for 100,000
   /// that stay, once for every 25,000 that went.
   void forget_before(std::uint32_t window);
-  void forget_if(const std::function<bool(const KnownSeries&)>& is_meant);
+  void forget_if(const std::function<bool(const RecordedSeries&)>& is_meant);
 
   /// By age, forgotten ones among them.
   std::size_t cells() const { return cells_.size(); }
-  const KnownSeries& operator[](std::size_t at) const { return cells_[at]; }
+  const RecordedSeries& operator[](std::size_t at) const { return cells_[at]; }
 
   std::size_t size() const { return size_; }  ///< series
   std::size_t bytes() const { return bytes_of_records_ + bytes_of_index(); }
 
  private:
   // A chunk of 16 KiB.
-  using CellsOfSeries = Cells<KnownSeries, 512>;
+  using CellsOfSeries = Cells<RecordedSeries, 512>;
 
   bool is(std::uint32_t number, std::string_view key) const;
   std::size_t bytes_of_index() const;

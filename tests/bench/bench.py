@@ -34,9 +34,10 @@ sys.dont_write_bytecode = True  # the source tree stays as it is
 
 import comparison  # noqa: E402
 from measures import (measure_history, measure_idle, measure_light, measure_memory, measure_rates,  # noqa: E402
-                      measure_series_bytes, measure_starts, measure_windows, measure_workers, say, stripped_bytes)
+                      measure_series_bytes, measure_starts, measure_watched, measure_windows, measure_workers, say,
+                      stripped_bytes)
 from processes import BenchError  # noqa: E402
-from table import MB, Row, history_rows, memory_rows, rate_rows, table, three, window_rows  # noqa: E402
+from table import MB, Row, history_rows, memory_rows, rate_rows, table, three, watched_rows, window_rows  # noqa: E402
 from trials import QUICK, Bench, Pace, Trial, search  # noqa: E402
 
 DISTURBED = "This machine was busy with other things: the rates above say little. Run it again when it is quiet."
@@ -84,7 +85,7 @@ def run(bench):
     rows.append(Row("D: memory a counter series", series_bytes, "bytes", at_most=130))
     if workers:
         rows.append(Row("B: 2 receive threads against 1", workers, "ratio", at_least=1, note="on any core"))
-    rows += history_rows(measure_history(bench))
+    rows += history_rows(measure_history(bench)) + watched_rows(measure_watched(bench))
     return rows + window_rows(measure_windows(bench, half)) + small_rows(bench)
 
 

@@ -270,7 +270,7 @@ int main(int argc, char** argv) {
   const std::string kinds = arguments.text("kinds", "");
   if (kinds.find_first_not_of("ctgsh") != std::string::npos) fail("--kinds is some of ctgsh");
   const auto workload = letter.size() == 1 ? make_workload(letter[0], kinds) : std::nullopt;
-  if (!workload) fail("--workload is one of A to E");
+  if (!workload) fail("--workload is one of A to F");
   const Plan plan = read_plan(arguments, *workload);
   const auto sources = static_cast<std::size_t>(arguments.number("sources", 1));
   pin_to_core(static_cast<int>(arguments.number("core", -1)));

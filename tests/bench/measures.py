@@ -10,9 +10,11 @@ import threading
 import time
 
 from processes import BenchError, Tallyd, cpu_seconds, proc_status, wake_ups
+from watchers import Watchers
 
 SERIES = 1_000_000  # of workload D
 WINDOW_SECONDS = 2  # of the row where windows of a million series close
+STREAMS = 20
 
 
 def say(line):
@@ -43,6 +45,19 @@ def measure_workers(bench):
         return bench.zero_loss(make, "B", "--sources", 16).metrics
 
     return of(2) / (of(1) or 1)
+
+
+def measure_watched(bench):
+    """Zero-loss metrics/s of F, whose windows of 1 s hold 100,000 series: with everything that is there to be looked at
+    off, and with it on and looked at by a page and 20 streams. In turn, each at least once."""
+    unseen = lambda: bench.tallyd("http.listen=", "http.history=0", "admin.listen=")
+    seen = lambda: bench.tallyd("http.history=64MiB")
+    return [(bench.zero_loss(unseen, "F").metrics, bench.zero_loss(seen, "F", beside=looked_at).metrics)
+            for _ in range(bench.pace.watched_repeats)]
+
+
+def looked_at(receiver):
+    return Watchers(receiver.http_port(), STREAMS)
 
 
 def measure_memory(bench):

@@ -269,6 +269,9 @@ class Tallyd(Receiver):
             command += ["--set", value]
         super().__init__(command, cores, rb"udp 127\.0\.0\.1:(\d+): listening")
 
+    def http_port(self):
+        return int(self._wait_for(rb"http 127\.0\.0\.1:(\d+): listening"))
+
     def finish(self):
         said = self.stop()
         found = self.STOPPED.search(said)

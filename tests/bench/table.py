@@ -112,6 +112,16 @@ def history_rows(found):
     return rows
 
 
+def watched_rows(pairs):
+    """What measure_watched gave."""
+    unseen, seen = zip(*pairs)
+    return [
+        Row("F: zero-loss, nothing to look at", list(unseen), "metrics/s", note="no page, no history"),
+        Row("F: zero-loss, a page and 20 streams", list(seen), "metrics/s", [b / a for a, b in pairs], at_least=0.98,
+            note="ratio to that; a window of 100,000 series each second"),
+    ]
+
+
 def window_rows(windows):
     note = f"window of 2 s closing at {windows['rate']:,.0f} packets/s, half of D's rate"
     return [

@@ -1,5 +1,6 @@
 """One blast at one receiver, and the search for the highest rate that it takes without loss."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -33,10 +34,12 @@ class Pace:
     window_seconds: float = 8.0  # of the row where windows of a million series close
     idle_window: bool = True  # whether idle waits for a window of the default 10 s
     workers: bool = True
+    watched_repeats: int = 3
 
 
 QUICK = Pace(repeats=1, trial_seconds=0.5, large_trial_seconds=0.8, search_steps=3, tries=1, memory_rounds=1,
-             flush_rounds=1, starts=5, light_seconds=1.5, window_seconds=4.5, idle_window=False, workers=False)
+             flush_rounds=1, starts=5, light_seconds=1.5, window_seconds=4.5, idle_window=False, workers=False,
+             watched_repeats=1)
 
 
 @dataclass
@@ -173,20 +176,21 @@ class Bench:
         cores = os.sched_getaffinity(receiver.pid)
         return None if len(cores) > 1 else busy_seconds(*cores) - cpu_seconds(receiver.pid)
 
-    def trial(self, receiver, letter, rate, seconds, *arguments):
-        """Blasts at a receiver, ends it and asks what it counted."""
+    def trial(self, receiver, letter, rate, seconds, *arguments, beside=contextlib.nullcontext):
+        """Blasts at a receiver, ends it and asks what it counted. `beside(receiver)` is there meanwhile."""
         with receiver:
             others = self.others_beside(receiver)
             used = cpu_seconds(receiver.pid)
-            sent = self.blast(receiver, letter, "--rate", rate, "--seconds", seconds, *arguments)
-            end = time.monotonic()
-            if others is not None:
-                others = {"receiver": self.others_beside(receiver) - others,
-                          "sender": sent["seconds"] - sent["cpu_seconds"]}
-            drained = receiver.wait_until_drained()
-            drain_seconds = time.monotonic() - end
-            used = cpu_seconds(receiver.pid) - used
-            resident = proc_status(receiver.pid, "VmRSS")
+            with beside(receiver):
+                sent = self.blast(receiver, letter, "--rate", rate, "--seconds", seconds, *arguments)
+                end = time.monotonic()
+                if others is not None:
+                    others = {"receiver": self.others_beside(receiver) - others,
+                              "sender": sent["seconds"] - sent["cpu_seconds"]}
+                drained = receiver.wait_until_drained()
+                drain_seconds = time.monotonic() - end
+                used = cpu_seconds(receiver.pid) - used
+                resident = proc_status(receiver.pid, "VmRSS")
             counted = receiver.account(sent)
         trial = Trial(receiver=type(receiver).__name__.lower(), workload=letter, asked_rate=rate,
                       sent=sent["packets"], metrics=sent["metrics"], seconds=sent["seconds"],
@@ -199,26 +203,26 @@ class Bench:
         self.trials.append(trial)
         return trial
 
-    def quiet_trial(self, make_receiver, letter, rate, seconds, *arguments):
+    def quiet_trial(self, make_receiver, letter, rate, seconds, *arguments, **beside):
         """A trial that nothing disturbed, or the last of a few."""
         for _ in range(2 * self.pace.tries - 1):
-            trial = self.trial(make_receiver(), letter, rate, seconds, *arguments)
+            trial = self.trial(make_receiver(), letter, rate, seconds, *arguments, **beside)
             if not trial.disturbed:
                 break
         return trial
 
-    def zero_loss(self, make_receiver, letter, *arguments):
+    def zero_loss(self, make_receiver, letter, *arguments, **beside):
         """The zero-loss rate, with a fresh receiver each trial."""
         held = []
-        seconds = self.pace.large_trial_seconds if letter == "D" else self.pace.trial_seconds
+        seconds = self.pace.large_trial_seconds if letter in "DF" else self.pace.trial_seconds
 
         def hold(rate):
-            trial = self.quiet_trial(make_receiver, letter, rate, seconds, *arguments)
+            trial = self.quiet_trial(make_receiver, letter, rate, seconds, *arguments, **beside)
             if trial.held:
                 held.append(trial)
             return trial.rate if trial.held else None
 
-        flood = self.quiet_trial(make_receiver, letter, 0, seconds, *arguments)
+        flood = self.quiet_trial(make_receiver, letter, 0, seconds, *arguments, **beside)
         if flood.held:
             return Found(flood.rate, flood.rate * flood.metrics_a_packet, flood.dropped, True, flood)
         capacity = flood.received / (flood.seconds + flood.drain_seconds)

@@ -30,6 +30,7 @@ constexpr std::array specs{
     Spec{'C', 1432, 10'000, 1'024, 22, 38, "ctgsh", false},
     Spec{'D', 1432, 1'000'000, 1, 32, 32, "c", false},
     Spec{'E', 1432, 1'000, 1'024, 19, 26, "c", true},
+    Spec{'F', 1432, 100'000, 1, 32, 32, "c", false},
 };
 
 // SplitMix64 (Steele, Lea, Flood 2014): the standard's distributions differ between libraries.

@@ -16,13 +16,13 @@ std::string key(std::size_t number) {
   return std::string(1, '\0') + "name." + std::to_string(number);
 }
 
-KnownSeries* look_up(Records& records, const std::string& key) {
+RecordedSeries* look_up(Records& records, const std::string& key) {
   const std::uint64_t hash = records.hash(key);
   return records.find(hash, key, records.candidate(hash));
 }
 
 void add(Records& records, const std::string& key, std::uint32_t window) {
-  KnownSeries* const series = records.add(records.hash(key), key);
+  RecordedSeries* const series = records.add(records.hash(key), key);
   REQUIRE(series != nullptr);
   series->last = window;
 }
@@ -58,7 +58,7 @@ TEST_CASE(
     records.forget_before(window);
     for (std::size_t i = 0; i < series; i += 11) {
       const bool is_known = i / 100 >= window;
-      KnownSeries* const found = look_up(records, key(i));
+      RecordedSeries* const found = look_up(records, key(i));
       CHECK((found != nullptr) == is_known);
       if (found != nullptr) CHECK(found->record->key() == key(i));
     }
