@@ -85,7 +85,9 @@ def run(bench):
     rows.append(Row("D: memory a counter series", series_bytes, "bytes", at_most=130))
     if workers:
         rows.append(Row("B: 2 receive threads against 1", workers, "ratio", at_least=1, note="on any core"))
-    rows += history_rows(measure_history(bench)) + watched_rows(measure_watched(bench))
+    rows += history_rows(measure_history(bench))
+    if bench.pace.watched_repeats:
+        rows += watched_rows(measure_watched(bench))
     return rows + window_rows(measure_windows(bench, half)) + small_rows(bench)
 
 

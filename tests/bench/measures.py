@@ -49,7 +49,7 @@ def measure_workers(bench):
 
 def measure_watched(bench):
     """Zero-loss metrics/s of F, whose windows of 1 s hold 100,000 series: with everything that is there to be looked at
-    off, and with it on and looked at by a page and 20 streams. In turn, each at least once."""
+    off, and with it on and looked at by a page and 20 streams; in turn."""
     unseen = lambda: bench.tallyd("http.listen=", "http.history=0", "admin.listen=")
     seen = lambda: bench.tallyd("http.history=64MiB")
     return [(bench.zero_loss(unseen, "F").metrics, bench.zero_loss(seen, "F", beside=looked_at).metrics)

@@ -34,12 +34,12 @@ class Pace:
     window_seconds: float = 8.0  # of the row where windows of a million series close
     idle_window: bool = True  # whether idle waits for a window of the default 10 s
     workers: bool = True
-    watched_repeats: int = 3
+    watched_repeats: int = 3  # 0: a trial would be too short for a window to end in it
 
 
 QUICK = Pace(repeats=1, trial_seconds=0.5, large_trial_seconds=0.8, search_steps=3, tries=1, memory_rounds=1,
              flush_rounds=1, starts=5, light_seconds=1.5, window_seconds=4.5, idle_window=False, workers=False,
-             watched_repeats=1)
+             watched_repeats=0)
 
 
 @dataclass
