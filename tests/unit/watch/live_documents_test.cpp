@@ -111,14 +111,14 @@ TEST_CASE("ledger: all of it, exactly") {
       R"({"name":"notices","used":null,"max":10000,"hit":0},)"
       R"({"name":"outbox_bytes","used":99,"max":67108864,"hit":0},)"
       R"({"name":"spool_bytes","used":777,"max":1073741824,"hit":2},)"
-      R"({"name":"history_bytes","used":34000,"max":33554432,"hit":5},)"
+      R"({"name":"history_bytes","used":34000,"max":50331648,"hit":5},)"
       R"({"name":"http_connections","used":3,"max":128,"hit":6},)"
       R"({"name":"http_time","used":null,"max":null,"hit":9},)"
       R"({"name":"http_streams","used":1,"max":64,"hit":7},)"
       R"({"name":"http_readers","used":null,"max":null,"hit":10},)"
       R"({"name":"tap","used":null,"max":null,"hit":8}],)"
       R"("memory":{"resident":7000000},)"
-      R"("history":{"series":12,"bytes":34000,"bytes_max":33554432,"left_out":5}})");
+      R"("history":{"series":12,"bytes":34000,"bytes_max":50331648,"left_out":5}})");
 }
 
 TEST_CASE("ledger: each limit shows what its counter says") {
