@@ -154,7 +154,7 @@ TEST_CASE("ledger: each limit shows what its counter says") {
 TEST_CASE("ledger: before anything was heard or sent it is whole, and empty") {
   LiveState live{.now = noon, .window = noon, .is_whole = false};
   live.listeners = {{.name = "udp 127.0.0.1:8125"}};
-  live.destinations = {{.name = "db"}};
+  live.destinations = {{}};
   const auto document = read_json(ledger_json(live, {}, {}, {}));
   REQUIRE(document);
   CHECK_FALSE(at(*document, "whole").boolean);
@@ -164,6 +164,7 @@ TEST_CASE("ledger: before anything was heard or sent it is whole, and empty") {
     CAPTURE(name);
     CHECK(at(destination, name).kind == JsonValue::Kind::null);
   }
+  CHECK(at(destination, "name").text == "standard output");
   CHECK(at(destination, "state").text == "unknown");
   CHECK(at(at(*document, "listeners").items.at(0), "datagrams").number == 0);
 }
