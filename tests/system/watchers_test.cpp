@@ -30,7 +30,6 @@ class Watched {
                  .interval = interval,
                  .sets = {"listen.workers=2", "http.listen=127.0.0.1:0", "admin.listen=127.0.0.1:0",
                           "http.quit=true", "http.application_metrics=true"}}) {
-    REQUIRE(tallyd_.wait_for_log("in a browser"));
     http_ = tallyd_.listener("http ").substr(5);
     const std::string log = tallyd_.log();
     std::smatch admin;
