@@ -62,7 +62,7 @@ constexpr std::array targets = {
 // until all were taken in: never so many that one is refused for want of room.
 void come_and_go(const Watched& watched) {
   std::deque<ListenerClient> staying;
-  for (std::size_t i = 0; i < 1500; ++i) {
+  for (std::size_t i = 0; i < 900; ++i) {
     ListenerClient client = watched.ask(targets[i % targets.size()]);
     if (i % 3 != 0) staying.push_back(std::move(client));
     if (staying.size() > 20) staying.pop_front();
@@ -74,7 +74,7 @@ void come_and_go(const Watched& watched) {
 void manage(const Watched& watched) {
   constexpr std::array commands = {"counters\n", "timers\n", "delcounters app.1*\n",
                                    "stats\n",    "gauges\n", "delgauges none.*\n"};
-  for (std::size_t i = 0; i < 600; ++i) {
+  for (std::size_t i = 0; i < 200; ++i) {
     watched.admin().send(commands[i % commands.size()]);
     if (i % 10 != 0) continue;
     ListenerClient last = watched.admin();
@@ -106,6 +106,16 @@ void read_taps(const Watched& watched) {
   }
 }
 
+// Of some 10,000 series, so that a flush takes several slices, and much can happen between them.
+std::string datagram(int i) {
+  std::string lines = "queue:+1|g\nwho:" + std::to_string(i) + "|s";
+  for (int more = 0; more < 20; ++more) {
+    const std::string n = std::to_string((20 * i + more) % 5000);
+    lines.append("\napp.").append(n).append(":1|c\napp.t:1|ms|#n:").append(n);
+  }
+  return lines;
+}
+
 }  // namespace
 
 TEST_CASE("watchers: whatever they do, every datagram is counted, and a quit amid it is clean") {
@@ -123,10 +133,7 @@ TEST_CASE("watchers: whatever they do, every datagram is counted, and a quit ami
     taps.join();
     has_ended = true;
   });
-  for (int i = 0; !has_ended; ++i) {
-    const std::string n = std::to_string(i % 500);
-    sender.send("app." + n + ":1|c\napp.t:" + n + "|ms|#n:" + n + "\nqueue:+1|g\nwho:" + n + "|s");
-  }
+  for (int i = 0; !has_ended; ++i) sender.send(datagram(i));
   std::vector<ListenerClient> streams;
   for (int i = 0; i < 12; ++i) streams.push_back(watched.ask(targets[1 + 2 * (i % 3)]));
   sender.wait_until_read();
