@@ -135,7 +135,7 @@ TEST_CASE("watchers: whatever they do, every datagram is counted, and a quit ami
   });
   for (int i = 0; !has_ended; ++i) sender.send(datagram(i));
   std::vector<ListenerClient> streams;
-  for (int i = 0; i < 12; ++i) streams.push_back(watched.ask(targets[1 + 2 * (i % 3)]));
+  for (std::size_t i = 0; i < 12; ++i) streams.push_back(watched.ask(targets[1 + 2 * (i % 3)]));
   sender.wait_until_read();
   const ListenerClient quit = watched.ask("POST /api/v1/quit");
   CHECK(watched.tallyd().wait(patience) == 0);
