@@ -123,7 +123,7 @@ struct Config {
     std::optional<ListenAddress> listen = ListenAddress{"127.0.0.1", 8127};  ///< nothing: off
     std::string token_file;            ///< "": no token is asked for, and `listen` is loopback
     std::vector<std::string> hosts;    ///< names that it is asked for by, beside localhost
-    std::uint64_t history = 32 << 20;  ///< bytes of series remembered; 0 is none
+    std::uint64_t history = 48 << 20;  ///< bytes of series remembered; 0 is none
     bool application_metrics = false;  ///< in /metrics, beside tallyd's own
     bool quit = false;                 ///< whether it can be told to stop
     friend bool operator==(const Http&, const Http&) = default;

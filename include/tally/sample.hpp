@@ -41,6 +41,11 @@ constexpr bool is_notice(Kind kind) {
   return kind == Kind::event || kind == Kind::service_check;
 }
 
+/// Names of tallyd's own series, which no client may use.
+constexpr bool is_own_name(std::string_view name) {
+  return name.starts_with("tallyd.");
+}
+
 /// One tag of a line. `bare` is a tag without a value (`|#urgent`); InfluxDB gets "true" for it.
 struct Tag {
   std::string_view key;

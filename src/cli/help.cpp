@@ -115,9 +115,10 @@ constexpr std::string_view top =
   --by WHAT                rate, series, bytes, sender or tag: what the table begins with
   --sort ORDER             rate, name, last or bytes: order of the series
   --match PATTERN          series with this in their name, or that fit it with * and ?
+                           (without it all but tallyd's own)
   --limit N                rows of --once and --json (20)
   --url URL                where it answers; else http.listen of the configuration
-  --token-file FILE        with the token, if it asks for one
+  --token-file FILE        with the token, if it asks for one; without --url http.token_file
 
 Keys: 1 rate  2 series  3 bytes  4 senders  5 tags   r n l b sort   / filter   arrows scroll   q quit
 
@@ -134,7 +135,7 @@ constexpr std::string_view tap =
   --sender TEXT            only of senders with this in their name, such as 10.0.0.5
   --limit N                end after N lines
   --url URL                where it answers; else http.listen of the configuration
-  --token-file FILE        with the token, if it asks for one
+  --token-file FILE        with the token, if it asks for one; without --url http.token_file
 
 Examples:
   tallyd tap 'api.*' --limit 10
@@ -148,7 +149,7 @@ output). tcpdump, Wireshark and tallyd replay read it. Ends after a minute, 64 M
   --seconds N              end after N seconds, at most 3,600
   --bytes SIZE             end after so much: 64MiB
   --url URL                where it answers; else http.listen of the configuration
-  --token-file FILE        with the token, if it asks for one
+  --token-file FILE        with the token, if it asks for one; without --url http.token_file
 
 Examples:
   tallyd capture statsd.pcap --seconds 10
@@ -181,7 +182,7 @@ for them: import it, and choose the data source.
                            database that tallyd writes to
   --limit N                panels at most (60); the busiest metrics come first
   --url URL                where it answers; else http.listen of the configuration
-  --token-file FILE        with the token, if it asks for one
+  --token-file FILE        with the token, if it asks for one; without --url http.token_file
 
 Example:
   tallyd grafana --title 'Web shop' --output shop.json

@@ -92,8 +92,8 @@ Status Daemon::start() {
   for (const std::uint64_t buffer : windows_.receive_buffers())
     granted = buffer == 0 ? granted : std::min(granted, buffer);
   loss_log_.emplace(granted);
-  if (Status error = outputs_.open(config_)) return error;
   if (Status error = watching_.open()) return error;
+  if (Status error = outputs_.open(config_)) return error;  // says "ready"
   windows_.start();
   // The receive threads have started: where they and this one share a core, they go first.
   setpriority(PRIO_PROCESS, 0, niceness);
@@ -166,18 +166,21 @@ void Daemon::log_refused() const {
 }
 
 void Daemon::on_signal(const char* name) {
-  if (is_stopping_) {
-    ledger_.deliveries = outputs_.counts();
-    const bool has_open = windows_.has_waiting() || flush_.is_busy();
-    log_.error("{} again: stopping at once; {} points that were not written are lost{}", name,
-               with_commas(ledger_.delivered().queued),
-               has_open ? ", and the open window is lost too, uncounted" : "");
-    exit_status_ = 1;
-    loop_.stop();
-    return;
-  }
+  if (std::exchange(was_signalled_, true)) return stop_at_once(name);
+  // A job that said `quit` is followed by its supervisor's SIGTERM, which must not cost a window.
+  if (is_stopping_) return log_.info("{}: is stopping already; once more stops at once", name);
   log_.info("{}: stopping; the open window is written first", name);
   stop();
+}
+
+void Daemon::stop_at_once(const char* name) {
+  ledger_.deliveries = outputs_.counts();
+  const bool has_open = windows_.has_waiting() || flush_.is_busy();
+  log_.error("{} again: stopping at once; {} points that were not written are lost{}", name,
+             with_commas(ledger_.delivered().queued),
+             has_open ? ", and the open window is lost too, uncounted" : "");
+  exit_status_ = 1;
+  loop_.stop();
 }
 
 void Daemon::stop() {

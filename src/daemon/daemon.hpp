@@ -53,6 +53,7 @@ class Daemon {
   std::optional<std::string> newest_refused() const;
   void log_refused() const;
   void on_signal(const char* name);
+  void stop_at_once(const char* name);
   void stop();
   void finish();
 
@@ -71,6 +72,7 @@ class Daemon {
   Flush flush_;
   Watching watching_;
   bool is_stopping_ = false;
+  bool was_signalled_ = false;  // to stop
   int exit_status_ = 0;
 };
 

@@ -96,11 +96,6 @@ constexpr std::size_t index_of(Kind kind) {
 
 constexpr std::size_t timer_kind = index_of(Kind::timer);
 
-/// Names of tallyd's own series, which no client may use.
-bool is_own(std::string_view name) {
-  return name.starts_with("tallyd.");
-}
-
 void append_tag(std::string& out, std::string_view key, std::string_view value) {
   out.push_back(',');
   append_key(out, key);
@@ -232,7 +227,8 @@ void Encoder::append_percentiles(const Snapshot::Timer& timer) {
 void Encoder::begin(std::string_view key) {
   split_series_key(key, series_);
   if (series_.time != 0) stamp_ = late_stamp(series_.time, snapshot_.span.start);
-  scheme_ = is_own(series_.name) ? &scheme_of(Profile::native, MeasurementPer::metric) : &chosen_;
+  scheme_ =
+      is_own_name(series_.name) ? &scheme_of(Profile::native, MeasurementPer::metric) : &chosen_;
   if (scheme_->renames_tags) settle_tags();
   if (!scheme_->is_point_per_field) begin_line({});
 }

@@ -6,7 +6,7 @@ namespace tally {
 namespace {
 
 const Scheme& scheme_for(const Naming& naming, std::string_view name) {
-  if (name.starts_with("tallyd.")) return scheme_of(Profile::native, MeasurementPer::metric);
+  if (is_own_name(name)) return scheme_of(Profile::native, MeasurementPer::metric);
   return scheme_of(naming.profile, naming.measurement);
 }
 

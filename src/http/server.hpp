@@ -6,6 +6,9 @@
 // accepted here and time is kept here: its own limits know no loopback, leave the one connection
 // too many waiting, and let a client live on that sends a byte now and then.
 //
+// Limitation: what is no HTTP, or a head beyond `head_bytes_max` and 8 KiB, it answers by itself
+// (400, 414, 431) and without `Settings::headers`: short texts that hold nothing of the request.
+//
 //   accept -> head, body -> handler --> Reply::send            -> the next request, or the end
 //             5 s                   |    60 s to be ready and fetched
 //                                   +-> Reply::start -> Stream  -> until one side has enough

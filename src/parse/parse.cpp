@@ -144,7 +144,7 @@ class LineParser {
     if (cleans_) name_ = cleaned(name_, "");
     if (name_.empty()) return Fault{Reason::empty_name, text.data()};
     if (name_.size() > rules_.limits.name_bytes) return Fault{Reason::name_too_long, text.data()};
-    if (name_.starts_with("tallyd.")) return Fault{Reason::reserved_name, text.data()};
+    if (is_own_name(name_)) return Fault{Reason::reserved_name, text.data()};
     if (!is_valid_utf8(name_)) return Fault{Reason::invalid_utf8, text.data()};
     return std::nullopt;
   }

@@ -150,7 +150,7 @@ constexpr std::array<bool, 256> etsy_plain = [] {
 }  // namespace
 
 bool is_plain_name(std::string_view name, const ParseRules& rules) {
-  const bool is_special = name.starts_with("tallyd.") || name.starts_with("_e{");
+  const bool is_special = is_own_name(name) || name.starts_with("_e{");
   if (name.empty() || name.size() > rules.limits.name_bytes || is_special) return false;
   const auto& allowed = rules.sanitize == Sanitize::etsy ? etsy_plain : plain;
   bool is_plain = true;

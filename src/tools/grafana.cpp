@@ -53,7 +53,7 @@ bool take_metrics(const JsonView& answer, std::set<Metric>& known, Seen& seen) {
     std::size_t kind = 0;
     while (kind < value_kind_count && to_string(static_cast<Kind>(kind)) != row.text("kind"))
       ++kind;
-    if (kind == value_kind_count || metric.name.starts_with("tallyd.")) continue;
+    if (kind == value_kind_count || is_own_name(metric.name)) continue;
     metric.kind = static_cast<Kind>(kind);
     if (known.insert(metric).second) seen.metrics.push_back(std::move(metric));
   }

@@ -39,8 +39,7 @@ Result<std::string> tags_field(const std::vector<std::string>& tags) {
 }
 
 Result<std::string_view> type_of(std::string_view kind) {
-  const auto found = std::ranges::find(types, kind, &decltype(types)::value_type::first);
-  if (found != types.end()) return found->second;
+  if (const std::string_view type = type_of_kind(kind); !type.empty()) return type;
   return Error{
       "send knows counter, gauge, timer, set, histogram, distribution, event, time and -, "
       "not " +
@@ -59,6 +58,11 @@ std::string with_escaped_line_ends(std::string_view text) {
 }
 
 }  // namespace
+
+std::string_view type_of_kind(std::string_view kind) {
+  const auto found = std::ranges::find(types, kind, &decltype(types)::value_type::first);
+  return found == types.end() ? "" : found->second;
+}
 
 Result<std::string> value_line(const LineParts& parts) {
   const Result<std::string_view> type = type_of(parts.kind);

@@ -20,6 +20,9 @@ struct LineParts {
   std::vector<std::string> tags;  ///< "key:value" or "key"
 };
 
+/// The type of a kind as a line has it: "c" of "counter"; "" of what is no kind of value.
+std::string_view type_of_kind(std::string_view kind);
+
 /// `name:value|c|@rate|#key:value,key`. An error where a part holds what separates parts: StatsD
 /// has no way to write it.
 Result<std::string> value_line(const LineParts& parts);

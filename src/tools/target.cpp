@@ -38,12 +38,11 @@ bool read_host(std::string_view text, Target& target) {
   return rest.empty() || (rest.starts_with(':') && read_port(rest.substr(1), target.port));
 }
 
-/// What a client on this host connects to.
+}  // namespace
+
 std::string reachable(const std::string& listened_on) {
   return listened_on == "*" || listened_on == "localhost" ? "127.0.0.1" : listened_on;
 }
-
-}  // namespace
 
 Result<Target> parse_target(std::string_view text) {
   for (const auto& [scheme, transport] : schemes) {

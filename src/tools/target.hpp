@@ -29,6 +29,9 @@ Result<Target> parse_target(std::string_view text);
 /// it listens on all addresses. An error if it listens nowhere.
 Result<Target> first_listener(const Config& config);
 
+/// What a client on this host connects to, by the host of a listener.
+std::string reachable(const std::string& listened_on);
+
 /// What --to says, else the first listener.
 Result<Target> target_of(const Arguments& arguments, const Config& config);
 

@@ -8,6 +8,7 @@
 
 #include "tally/text.hpp"
 #include "tools/columns.hpp"
+#include "tools/statsd_line.hpp"
 
 namespace tally {
 namespace {
@@ -159,19 +160,6 @@ void View::add_table() {
   for (std::size_t i = skip; i < rows.size() && lines_.size() < last; ++i) add_row(rows[i]);
 }
 
-std::string_view letters_of(std::string_view kind) {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 6> types = {
-      {{"counter", "c"},
-       {"gauge", "g"},
-       {"timer", "ms"},
-       {"histogram", "h"},
-       {"distribution", "d"},
-       {"set", "s"}}};
-  for (const auto& [name, letters] : types)
-    if (name == kind) return letters;
-  return "";
-}
-
 void View::add_row(const TopRow& row) {
   ScreenLine shown = line();
   std::size_t at = 0;
@@ -182,7 +170,7 @@ void View::add_row(const TopRow& row) {
   }
   if (state_.by == TopTab::rate)
     shown.add(sparkline(row.spark, spark_columns(screen_)))
-        .add(fmt::format(" {:<2} ", letters_of(row.kind)));
+        .add(fmt::format(" {:<2} ", type_of_kind(row.kind)));
   shown.add(printable(row.name, 512)).add(" ");
   shown.add(printable(row.detail, 512), Style::dim);
   put(std::move(shown));

@@ -9,16 +9,23 @@
 #include "daemon/sources.hpp"
 #include "deliver/url.hpp"
 #include "tally/text.hpp"
+#include "tools/target.hpp"
 #include "uv/handles.hpp"
 
 namespace tally {
 namespace {
 
-std::string own_url(const Config& /*config*/) {
-  return "http://127.0.0.1:8127";
+Result<std::string> own_url(const Config& config) {
+  if (!config.http.listen)
+    return Error{"http.listen is off in this configuration: say --url http://127.0.0.1:8127"};
+  const auto& [host, port] = *config.http.listen;
+  return "http://" + to_string(ListenAddress{reachable(host), port});
 }
 
 Error no_answer(const Response& response, const Site& site) {
+  if (response.status == 200)
+    return Error{site.url +
+                 " ended its answer in the middle: tallyd was stopped, or we read too slowly"};
   switch (response.no_answer) {
     case NoAnswer::unreachable:
       return Error{
@@ -42,11 +49,17 @@ std::string words_of(const Response& response) {
 }  // namespace
 
 Result<Site> site_of(const Arguments& arguments, const Config& config) {
-  Site site{.url = arguments.has("url") ? arguments.value("url") : own_url(config)};
+  const bool is_own = !arguments.has("url");
+  Result<std::string> url = is_own ? own_url(config) : arguments.value("url");
+  if (!url) return url.error();
+  Site site{.url = std::move(url).value()};
   if (site.url.find("://") == std::string::npos) site.url = "http://" + site.url;
   site.url = without_end_slashes(site.url);
-  if (!arguments.has("token-file")) return site;
-  Result<std::string> token = read_secret(arguments.value("token-file"), "--token-file");
+  const bool is_told = arguments.has("token-file");
+  // The configured token is for the configured address: no other may learn it.
+  const std::string file = is_told ? arguments.value("token-file") : config.http.token_file;
+  if (file.empty() || !(is_told || is_own)) return site;
+  Result<std::string> token = read_secret(file, is_told ? "--token-file" : "http.token_file");
   if (!token) return token.error();
   site.token = std::move(token).value();
   return site;

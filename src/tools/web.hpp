@@ -20,7 +20,8 @@ struct Site {
   std::string token;  ///< "" sends none; never shown
 };
 
-/// By --url and --token-file, else by [http] of the configuration. Reads the file.
+/// By --url and --token-file, else by [http] of the configuration, whose token no other url gets.
+/// Reads the file.
 Result<Site> site_of(const Arguments& arguments, const Config& config);
 
 /// Enough for 1,000 series with long tags.

@@ -52,7 +52,7 @@ std::string quantile_of(double percent) {
 
 bool is_shown(const History::Known& series) {
   const Kind kind = static_cast<Kind>(series.key.front());
-  return !series.key.substr(1).starts_with("tallyd.") && (kind != Kind::gauge || series.is_current);
+  return !is_own_name(series.key.substr(1)) && (kind != Kind::gauge || series.is_current);
 }
 
 /// Names, each with a number from 0 on, in one piece of memory.

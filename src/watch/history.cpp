@@ -334,6 +334,7 @@ std::vector<Candidate> History::Impl::candidates(const HistoryQuery& query) cons
   each_known([&](const RecordedSeries& series, std::uint32_t at) {
     if (query.kind && *query.kind != series.kind) return;
     if (!match.is_all() && !match(series.record->name())) return;
+    if (query.leaves_out_own && is_own_name(series.record->name())) return;
     double by = 0;
     if (query.sort == SortBy::rate && is_current(series)) by = static_cast<double>(series.rate);
     if (query.sort == SortBy::last) by = layout().last(*series.record);

@@ -37,9 +37,10 @@ using SeriesId = std::uint64_t;
 enum class SortBy : std::uint8_t { rate, name, last, bytes };
 
 struct HistoryQuery {
-  std::string match;  ///< a glob on the name; without `*` and `?` a part of it; "": all
-  std::optional<Kind> kind;
-  SortBy sort = SortBy::rate;  ///< bytes: of line protocol in the last closed window
+  std::string match = {};  ///< a glob on the name; without `*` and `?` a part of it; "": all
+  std::optional<Kind> kind = {};
+  bool leaves_out_own = false;  ///< `tallyd.*`: our own move even while an application is silent
+  SortBy sort = SortBy::rate;   ///< bytes: of line protocol in the last closed window
   bool ascending = false;
   std::size_t limit = 100;
   std::size_t offset = 0;
@@ -75,7 +76,7 @@ class History {
   static constexpr std::size_t spark_windows = 30;
 
   struct Settings {
-    std::size_t bytes_max = 32 << 20;        ///< 0: remembers nothing, costs nothing
+    std::size_t bytes_max = 48 << 20;        ///< 0: remembers nothing, costs nothing
     Naming naming;                           ///< how lines are written
     std::vector<double> percents;            ///< of timers, as in every snapshot
     std::chrono::milliseconds gauge_ttl{0};  ///< `CarryRules::gauge_ttl`

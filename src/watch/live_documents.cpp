@@ -280,10 +280,14 @@ std::string_view to_string(DestinationState::Health health) {
   return words[static_cast<std::size_t>(health)];
 }
 
+std::string_view shown_name(const DestinationState& state) {
+  return state.name.empty() ? "standard output" : std::string_view(state.name);
+}
+
 void write_destination(JsonWriter& json, const LiveState& live, std::size_t at) {
   const DestinationState& state = live.destinations[at];
   json.object([&] {
-    json.member("name", state.name);
+    json.member("name", shown_name(state));
     json.member("url", state.url);
     json.member("api", state.api);
     member_or_null(json, "server", state.server);

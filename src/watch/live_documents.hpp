@@ -51,6 +51,9 @@ std::string senders_json(const LiveState& live, std::size_t limit);
 /// One of `live.destinations` with its counts, as the ledger has it.
 void write_destination(JsonWriter& json, const LiveState& live, std::size_t at);
 
+/// Its name; "standard output", where there is no database and so no name.
+std::string_view shown_name(const DestinationState& state);
+
 std::string_view to_string(DestinationState::Health health);
 
 }  // namespace tally

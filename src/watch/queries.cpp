@@ -70,7 +70,8 @@ bool has_flag(const Request& request, std::string_view name) {
 }
 
 Result<HistoryQuery> parse_series_query(const Request& request) {
-  HistoryQuery query{.match = text_of(request, "match"), .kind = {}};
+  HistoryQuery query{.match = text_of(request, "match"),
+                     .leaves_out_own = parameter(request, "own") == "0"};
   std::optional<std::size_t> kind, sort, order;
   if (Status error = read_word(request, "kind", kind_words, kind)) return *error;
   if (Status error = read_word(request, "sort", sort_words, sort)) return *error;

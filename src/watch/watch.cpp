@@ -245,7 +245,7 @@ void Watch::top(const Request& request, const Asker& asker) {
     recent_.get(
         [asker, limit = limit](const LiveState& live) { asker.json(senders_json(live, limit)); });
   } else if (by == TopBy::rate) {
-    asker.json(busiest_json(history.find({.match = "", .kind = {}, .limit = limit}), window));
+    asker.json(busiest_json(history.find({.leaves_out_own = true, .limit = limit}), window));
   } else {
     const auto rows = ranking(by);
     asker.json(ranking_json(parameter(request, "by").value_or(""),

@@ -11,7 +11,7 @@ namespace {
 
 void write_state(JsonWriter& json, const DestinationState& state, const DeliveryCounts& counts) {
   json.object([&] {
-    json.member("name", state.name);
+    json.member("name", shown_name(state));
     json.member("state", to_string(state.health));
     json.member("queued", counts.queued);
     json.member("spooled", counts.spooled);

@@ -63,6 +63,8 @@ TEST_CASE("tap: a stream that tallyd ends is an error, as is everything that is 
   };
   const std::vector<Row> rows = {
       {cut(head + fine), " ended the stream: tallyd was stopped"},
+      {cut("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n:\n\n\n\r\n"),
+       " ended its answer in the middle: tallyd was stopped, or we read too slowly"},
       {reply(503, R"({"error":"64 streams are open; close one"})"),
        " answers 503 \"64 streams are open; close one\""},
       {reply(401, "{}"), " asks for a token: give --token-file (see http.token_file)"},
@@ -86,6 +88,25 @@ TEST_CASE("tap: when nothing answers it says what to look for") {
   CHECK(process.wait(std::chrono::seconds(40)) == 1);
   CHECK(process.log() == "tallyd: nothing answers at " + url +
                              ": is tallyd running with http.listen set? (connection refused)\n");
+}
+
+TEST_CASE("tools: without --url they ask where the configuration says, with its token") {
+  const TemporaryDirectory directory;
+  const std::string token = "token_file = \"" + directory.write("token", "s3cret\n") + "\"\n";
+  ToolRig rig([](const FakeRequest&) { return reply(200, "{}"); });
+  CHECK(rig.run_configured({"top", "--json"}, token).status == 0);
+  REQUIRE(rig.server().requests().size() == 2);
+  CHECK(rig.server().requests()[0].headers.at("authorization") == "Bearer s3cret");
+  // Another address must not learn it.
+  CHECK(rig.run_configured({"top", "--json", "--url", rig.server().url()}, token).status == 0);
+  REQUIRE(rig.server().requests().size() == 4);
+  CHECK_FALSE(rig.server().requests()[2].headers.contains("authorization"));
+  const Ran none = rig.run_configured({"top", "--json", "--set", "http.listen="});
+  CHECK(none.status == 2);
+  CHECK(none.log ==
+        "tallyd: http.listen is off in this configuration: say --url http://127.0.0.1:8127\n");
+  const Ran unreadable = rig.run_configured({"top", "--json", "--set", "http.token_file=/none"});
+  CHECK_MESSAGE(contains(unreadable.log, "; see http.token_file\n"), unreadable.log);
 }
 
 TEST_CASE("tap: the token goes along, and is never shown") {

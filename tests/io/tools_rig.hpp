@@ -38,6 +38,16 @@ class ToolRig {
     return finish(process);
   }
 
+  /// A tool that finds the server by [http] of its configuration, which has these lines too.
+  Ran run_configured(std::vector<std::string> words, const std::string& lines = "") {
+    const std::string address = server_.url().substr(std::string_view("http://").size());
+    const TemporaryDirectory directory;
+    words.push_back("--config=" + directory.write("tallyd.toml", "[http]\nlisten = \"" + address +
+                                                                     "\"\n" + lines));
+    Process process({.path = TALLYD, .arguments = std::move(words)});
+    return finish(process);
+  }
+
   /// Serves until the tool has ended.
   Ran finish(Process& process) {
     REQUIRE(test::run_until(loop_, [&] { return !process.running(); }));

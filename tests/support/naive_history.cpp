@@ -138,7 +138,9 @@ std::vector<std::string> NaiveHistory::matching(const HistoryQuery& query) const
   std::vector<std::string> keys = known();
   std::erase_if(keys, [&](const std::string& key) {
     const Series series = split_series_key(key);
-    return (query.kind && *query.kind != series.kind) || !naive_match(pattern, series.name);
+    const bool is_own = series.name.substr(0, 7) == "tallyd.";
+    return (query.kind && *query.kind != series.kind) || (query.leaves_out_own && is_own) ||
+           !naive_match(pattern, series.name);
   });
   return keys;
 }

@@ -89,6 +89,20 @@ TEST_CASE(
   first.stop();
 }
 
+TEST_CASE(
+    "tallyd: a taken port of those who look, set by somebody, ends the start before it is ready") {
+  Tallyd first({.influxdb_url = "", .sets = {"http.listen=127.0.0.1:0"}});
+  const std::string taken = first.listener("http ").substr(5);
+  for (const std::string key : {"http.listen=", "admin.listen="}) {
+    const std::string other = key[0] == 'h' ? "admin.listen=" : "http.listen=";
+    const Ended second = run({"--config", "/dev/null", "--set", "listen.udp=127.0.0.1:0", "--set",
+                              key + taken, "--set", other, "--set", "influxdb.url="});
+    CHECK(second.status == 1);
+    CHECK_MESSAGE(contains(second.log, "tcp " + taken + ": cannot listen"), second.log);
+    CHECK_FALSE(contains(second.log, "ready: "));
+  }
+}
+
 TEST_CASE("tallyd: without file descriptors it ends with status 1 and a line, and does not abort" *
           doctest::skip(is_sanitized)) {
   // With fewer than six libuv's own start aborts.

@@ -869,7 +869,7 @@ adopt = false  # default
 listen = "127.0.0.1:8127"  # default
 token_file = ""  # default
 hosts = []  # default
-history = "32MiB"  # default
+history = "48MiB"  # default
 application_metrics = false  # default
 quit = false  # default
 

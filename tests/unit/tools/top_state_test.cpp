@@ -113,7 +113,8 @@ TEST_CASE("top state: a filter is typed, applied, changed and given up") {
 
 TEST_CASE("top state: what is asked for says what is wanted") {
   TopState state;
-  CHECK(table_target(state, 17) == "/api/v1/series?match=&sort=rate&order=desc&limit=17&offset=0");
+  CHECK(table_target(state, 17) ==
+        "/api/v1/series?match=&sort=rate&order=desc&limit=17&offset=0&own=0");
   state.match = "a b&c*";
   type(state, "n\x1b[B");
   CHECK(table_target(state, 0) ==

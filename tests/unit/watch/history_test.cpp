@@ -310,6 +310,7 @@ TEST_CASE("history: over random windows it answers as its naive twin, in all nam
         check_query(history, twin,
                     {.match = match, .kind = std::nullopt, .sort = sort, .ascending = i % 2 == 0});
       check_query(history, twin, {.match = match, .kind = Kind::timer});
+      check_query(history, twin, {.match = match, .leaves_out_own = true});
     }
   }
 }

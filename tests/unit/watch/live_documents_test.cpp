@@ -111,14 +111,14 @@ TEST_CASE("ledger: all of it, exactly") {
       R"({"name":"notices","used":null,"max":10000,"hit":0},)"
       R"({"name":"outbox_bytes","used":99,"max":67108864,"hit":0},)"
       R"({"name":"spool_bytes","used":777,"max":1073741824,"hit":2},)"
-      R"({"name":"history_bytes","used":34000,"max":33554432,"hit":5},)"
+      R"({"name":"history_bytes","used":34000,"max":50331648,"hit":5},)"
       R"({"name":"http_connections","used":3,"max":128,"hit":6},)"
       R"({"name":"http_time","used":null,"max":null,"hit":9},)"
       R"({"name":"http_streams","used":1,"max":64,"hit":7},)"
       R"({"name":"http_readers","used":null,"max":null,"hit":10},)"
       R"({"name":"tap","used":null,"max":null,"hit":8}],)"
       R"("memory":{"resident":7000000},)"
-      R"("history":{"series":12,"bytes":34000,"bytes_max":33554432,"left_out":5}})");
+      R"("history":{"series":12,"bytes":34000,"bytes_max":50331648,"left_out":5}})");
 }
 
 TEST_CASE("ledger: each limit shows what its counter says") {
@@ -154,7 +154,7 @@ TEST_CASE("ledger: each limit shows what its counter says") {
 TEST_CASE("ledger: before anything was heard or sent it is whole, and empty") {
   LiveState live{.now = noon, .window = noon, .is_whole = false};
   live.listeners = {{.name = "udp 127.0.0.1:8125"}};
-  live.destinations = {{.name = "db"}};
+  live.destinations = {{}};
   const auto document = read_json(ledger_json(live, {}, {}, {}));
   REQUIRE(document);
   CHECK_FALSE(at(*document, "whole").boolean);
@@ -164,6 +164,7 @@ TEST_CASE("ledger: before anything was heard or sent it is whole, and empty") {
     CAPTURE(name);
     CHECK(at(destination, name).kind == JsonValue::Kind::null);
   }
+  CHECK(at(destination, "name").text == "standard output");
   CHECK(at(destination, "state").text == "unknown");
   CHECK(at(at(*document, "listeners").items.at(0), "datagrams").number == 0);
 }

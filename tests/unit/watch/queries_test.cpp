@@ -36,6 +36,7 @@ TEST_CASE("series query: defaults, and every parameter") {
                                                       {"order", "asc"},
                                                       {"limit", "1000"},
                                                       {"offset", "5"},
+                                                      {"own", "0"},
                                                       {"unknown", "x"}}))
                                  .value();
   CHECK(query.match == "api.*");
@@ -44,6 +45,9 @@ TEST_CASE("series query: defaults, and every parameter") {
   CHECK(query.ascending);
   CHECK(query.limit == 1000);
   CHECK(query.offset == 5);
+  CHECK(query.leaves_out_own);
+  CHECK_FALSE(defaults.leaves_out_own);
+  CHECK_FALSE(parse_series_query(with({{"own", "1"}})).value().leaves_out_own);
   CHECK(parse_series_query(with({{"sort", "name"}})).value().ascending);
   CHECK_FALSE(parse_series_query(with({{"sort", "name"}, {"order", "desc"}})).value().ascending);
 }

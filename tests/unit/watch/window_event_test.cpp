@@ -13,7 +13,7 @@ TEST_CASE("window event: its text") {
                         .health = DestinationState::Health::failing,
                         .last_answer = "503",
                         .spool_bytes = 7},
-                       {.name = "b"}};
+                       {.name = ""}};
   live.ledger.deliveries = {{.queued = 1, .spooled = 2}};
   const WindowSummary window{.span = {WallTime(1'700'000'000'000ms), 10s},
                              .series = 3,
@@ -33,7 +33,7 @@ TEST_CASE("window event: its text") {
       window_json(window, live, busiest) ==
       R"({"start":1700000000000,"end":1700000010000,"series":3,"points":4,"flush_ms":5,"lost":6,)"
       R"("lost_in_window":1,"destinations":[{"name":"a","state":"failing","queued":1,"spooled":2,)"
-      R"("spool_bytes":7,"last_answer":"503"},{"name":"b","state":"unknown","queued":0,"spooled":0,)"
+      R"("spool_bytes":7,"last_answer":"503"},{"name":"standard output","state":"unknown","queued":0,"spooled":0,)"
       R"("spool_bytes":0,"last_answer":null}],"busiest":[{"id":"0000000000000001","name":"g",)"
       R"("kind":"gauge","tags":{},"last":2,"rate":0,"last_seen":1,"spark":[]}]})");
 }
