@@ -42,6 +42,7 @@ class Backlog {
     on_recovered_ = std::move(on_recovered);
   }
   bool is_recovering() const { return spool_->is_recovering(); }
+  bool is_failing() const { return is_failing_; }  ///< the disk did not take the last payload
 
   /// False if the disk does not take it: it is still the caller's.
   bool put(const Payload& payload);
@@ -79,7 +80,7 @@ class Backlog {
   uv::Work<RecoveryStep> recovery_;
   uv::Timer sync_timer_;
   uv::Work<SpoolSync> sync_work_;
-  bool is_failing_ = false;  ///< `put` failed, and that was said
+  bool is_failing_ = false;  ///< the last put failed, and that was said
 };
 
 }  // namespace tally

@@ -1,5 +1,7 @@
 #include "spool/shared.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <utility>
@@ -27,6 +29,14 @@ void SpoolShared::say(std::string text) {
 
 std::string points_in_words(std::uint64_t count) {
   return with_commas(count) + (count == 1 ? " point" : " points");
+}
+
+std::string expired_in_words(std::uint64_t points, std::chrono::milliseconds age_max) {
+  const auto hours = std::chrono::duration_cast<std::chrono::hours>(age_max);
+  const std::string age =
+      hours == age_max ? fmt::format("{} h", hours.count())
+                       : about_time(std::chrono::duration_cast<std::chrono::seconds>(age_max));
+  return fmt::format("dropped {} older than {} (spool.max_age)", points_in_words(points), age);
 }
 
 }  // namespace tally
