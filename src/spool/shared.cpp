@@ -23,8 +23,10 @@ SpoolShared::SpoolShared(SpoolSettings settings_, SpoolDirectory directory_)
 
 void SpoolShared::say(std::string text) {
   constexpr std::size_t findings_max = 100;
-  if (findings.size() < findings_max)
-    findings.push_back("spool " + directory.path() + ": " + std::move(text));
+  if (findings.size() >= findings_max) return;
+  const std::string place = "spool " + directory.path() + ": ";
+  // An error of the directory's names it already.
+  findings.push_back(text.starts_with(place) ? std::move(text) : place + text);
 }
 
 std::string points_in_words(std::uint64_t count) {
