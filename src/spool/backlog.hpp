@@ -68,12 +68,15 @@ class Backlog {
 
  private:
   bool report(const Status& error);
+  void tell_dead_dropped();
   void log_findings();
   void recover();
   void sync();
 
   std::unique_ptr<Spool> spool_;
   std::unique_ptr<DeadLetters> dead_;  ///< none if its folder cannot be used
+  std::uint64_t dead_dropped_ = 0;     ///< of them, said
+  WallTime dead_dropped_said_{};
   WallClock clock_;
   spdlog::logger& log_;
   std::function<void()> on_recovered_;

@@ -352,3 +352,22 @@ TEST_CASE("influx writer: at a stop in an outage what the disk does not take is 
   CHECK_MESSAGE(writer.counts().written == 1, rig.log());
   CHECK(writer.counts().dropped() == 0);
 }
+
+TEST_CASE("influx writer: that dead letters had to go for newer ones is said, once in a while") {
+  Rig rig;
+  rig.server.listen();
+  InfluxWriter& writer = rig.start();
+  rig.answers = [](const FakeRequest& request) -> std::optional<FakeReply> {
+    if (request.method == "GET") return std::nullopt;
+    return reply(413, "", "X-Influxdb-Version: 1.6.7\r\n");
+  };
+  // No line fits: each is a dead letter of half a MiB, and there is room for 32.
+  constexpr std::uint64_t letters = 40;
+  for (std::uint64_t i = 0; i < letters; ++i)
+    writer.push(payload_of("large" + std::string(512 << 10, 'x')));
+  REQUIRE(rig.run_until([&] { return writer.counts().dead == letters; }));
+  const std::string log = rig.log();
+  const std::size_t at = log.find("full of dead letters (16MiB): the oldest ");
+  CHECK_MESSAGE(at != std::string::npos, log.substr(0, 2000));
+  CHECK(log.find("full of dead letters", at + 1) == std::string::npos);
+}

@@ -41,12 +41,6 @@ void check_is_sent(Lives& lives, const Badflux& server, const StoredPoints& wait
   lives.check_points(stored);
 }
 
-// Seconds of an outage under load: few, or what TALLYD_FAULT_OUTAGE says.
-std::chrono::seconds outage_wanted() {
-  const char* wanted = std::getenv("TALLYD_FAULT_OUTAGE");
-  return std::chrono::seconds(wanted == nullptr ? 6 : std::strtol(wanted, nullptr, 10));
-}
-
 /// When the window began whose points are in a body.
 std::chrono::nanoseconds window_of(const std::string& body) {
   return std::chrono::milliseconds(std::strtoll(body.c_str() + body.rfind(' '), nullptr, 10));
@@ -318,7 +312,7 @@ TEST_CASE("an outage at 20,000 lines a second loses nothing, and live windows st
       std::this_thread::sleep_until(next + 10ms);  // the pace of the load
     }
   };
-  send_for(outage_wanted());
+  send_for(outage_wanted(6s));
   server.listen();
   while (server.sum(hits_measurement) == 0) send_for(1s);
   send_for(2s);
