@@ -123,6 +123,9 @@ class Outbox {
   /// Takes it out, to be kept elsewhere: counted as moved.
   std::optional<Payload> take_oldest();
 
+  /// Takes out all that is on disk too: counted as moved. REQUIRES: nothing is in flight.
+  void leave_to_disk();
+
   /// The lines that died since the last call, oldest first.
   std::vector<DeadLetter> take_dead();
 

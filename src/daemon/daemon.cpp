@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <utility>
 
 #include "daemon/log.hpp"
@@ -21,6 +22,8 @@ using std::chrono::milliseconds;
 // Of the 5 s that a stop has; the workers have 1.2 s before.
 constexpr milliseconds drain_within{3500};
 
+constexpr milliseconds disk_within{200};  // a sync that is under way at the end
+
 constexpr int niceness = 5;  // of main
 
 Naming naming_of(const Config& config, const std::vector<StaticTag>& static_tags) {
@@ -32,10 +35,11 @@ Naming naming_of(const Config& config, const std::vector<StaticTag>& static_tags
 
 }  // namespace
 
-Daemon::Daemon(const LoadedConfig& loaded, spdlog::logger& logger)
+Daemon::Daemon(uv::Loop& loop, const LoadedConfig& loaded, spdlog::logger& logger)
     : loaded_(loaded),
       config_(loaded.config),
       log_(logger),
+      loop_(loop),
       watchdog_timer_(loop_, [this] { service_manager_.alive(); }),
       outputs_(loop_, logger),
       windows_(loop_, config_, ledger_, logger, windows_owner()),
@@ -204,6 +208,20 @@ void Daemon::finish() {
   loop_.stop();
 }
 
+namespace {
+
+/// Whatever the daemon had is given back when this returns.
+int start_and_run(uv::Loop& loop, const LoadedConfig& loaded, spdlog::logger& log) {
+  Daemon daemon(loop, loaded, log);
+  if (const Status error = daemon.start()) {
+    log.error("{}", error->message);
+    return 1;
+  }
+  return daemon.run();
+}
+
+}  // namespace
+
 int run_daemon(const LoadedConfig& loaded, const std::string& log_level_override) {
   const auto logger =
       make_logger(log_level_override.empty() ? loaded.config.log.level : log_level_override);
@@ -219,12 +237,12 @@ int run_daemon(const LoadedConfig& loaded, const std::string& log_level_override
   std::signal(SIGXFSZ, SIG_IGN);
   log.info("tallyd {} starts", TALLYD_VERSION);
   if (const auto warning = exposed_password(loaded)) log.warn("{}", *warning);
-  Daemon daemon(loaded, log);
-  if (const Status error = daemon.start()) {
-    log.error("{}", error->message);
-    return 1;
-  }
-  return daemon.run();
+  uv::Loop loop;
+  const int status = start_and_run(loop, loaded, log);
+  if (loop.finish_work(disk_within)) return status;
+  log.warn("a disk does not answer, and is not waited for; what it was given is the kernel's now");
+  log.flush();
+  std::_Exit(status);  // for the thread that asked the disk would be waited for
 }
 
 }  // namespace tally

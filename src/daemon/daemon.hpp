@@ -32,8 +32,8 @@ namespace tally {
 /// The running daemon. Owned by `run_daemon`, on the main thread.
 class Daemon {
  public:
-  /// `loaded` and `logger` must outlive the daemon.
-  Daemon(const LoadedConfig& loaded, spdlog::logger& logger);
+  /// All three must outlive the daemon.
+  Daemon(uv::Loop& loop, const LoadedConfig& loaded, spdlog::logger& logger);
   ~Daemon();
 
   /// Opens the sockets and starts to receive. On an error nothing is left running.
@@ -60,7 +60,7 @@ class Daemon {
   const LoadedConfig& loaded_;
   const Config& config_;
   spdlog::logger& log_;
-  uv::Loop loop_;
+  uv::Loop& loop_;
   Ledger ledger_;
   RefusedRing refused_;
   std::optional<LossLog> loss_log_;

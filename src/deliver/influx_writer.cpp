@@ -147,16 +147,17 @@ DeliveryLog::Waiting InfluxWriter::waiting() const {
 // REQUIRES: nothing of the live lane is in flight.
 void InfluxWriter::move_to_disk() {
   if (!backlog_) return;
-  const bool is_whole =
-      live_.record_points > 0 && live_.outbox.points_on_disk() == live_.record_points;
+  if (live_.record_points > 0 && live_.outbox.points_on_disk() == live_.record_points) {
+    live_.outbox.leave_to_disk();
+    live_.record_points = 0;  // it is not done, only given back
+    backlog_->set_back();
+  }
+  // Of a record of which a part is done the rest becomes one of its own.
   for (const Payload* oldest = live_.outbox.oldest(); oldest != nullptr;
        oldest = live_.outbox.oldest()) {
-    // Of a record of which a part is done the rest becomes one of its own.
-    const bool is_there = is_whole && oldest->is_on_disk;
-    if (!is_there && !backlog_->put(*oldest)) return end_records();
+    if (!backlog_->put(*oldest)) return end_records();
     live_.outbox.take_oldest();
   }
-  if (is_whole) live_.record_points = 0;  // it is only given back
   end_records();
   backlog_->set_back();
 }
@@ -434,8 +435,9 @@ void InfluxWriter::on_created(const Verdict& verdict, const Response& response) 
 void InfluxWriter::drain(milliseconds at_most, std::function<void()> done) {
   drained_ = std::move(done);
   live_.outbox.hurry();
-  // What is on disk is safe there: only what is in memory must go out, or down.
-  const bool is_safe = !has_live() || (backlog_ && is_down_);
+  // What is on disk is safe there: only what is in memory must go out, or down if the disk takes
+  // it.
+  const bool is_safe = !has_live() || (backlog_ && is_down_ && !backlog_->is_failing());
   drain_timer_.start(is_safe ? milliseconds{0} : at_most);
   if (!is_safe) pump();
 }

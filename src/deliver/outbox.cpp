@@ -139,6 +139,18 @@ std::optional<Payload> Outbox::take_oldest() {
   return payload;
 }
 
+void Outbox::leave_to_disk() {
+  assert(!in_flight_);
+  std::erase_if(queue_, [this](const Waiting& waiting) {
+    const Payload& payload = waiting.payload;
+    if (!payload.is_on_disk) return false;
+    bytes_ -= payload.body.size();
+    counts_.queued -= payload.points;
+    counts_.moved += payload.points;
+    return true;
+  });
+}
+
 std::uint64_t Outbox::points_on_disk() const {
   std::uint64_t points = 0;
   for (const Waiting& waiting : queue_)

@@ -116,7 +116,20 @@ std::uint64_t Backlog::bury(const std::vector<DeadLetter>& letters) {
     if (error && failures++ == 0)
       log_.error("{}; the line is counted as refused, but not kept", error->message);
   }
+  tell_dead_dropped();
   return failures;
+}
+
+/// Dead letters are counted as such also after the newer ones took their place.
+void Backlog::tell_dead_dropped() {
+  constexpr std::chrono::seconds pause{10};
+  const std::uint64_t dropped = dead_->counts().dropped_full - dead_dropped_;
+  const WallTime now = clock_();
+  if (dropped == 0 || (now >= dead_dropped_said_ && now - dead_dropped_said_ < pause)) return;
+  dead_dropped_ += dropped;
+  dead_dropped_said_ = now;
+  log_.warn("spool {}: full of dead letters ({}): the oldest {} are gone; see tallyd spool dead",
+            spool_->settings().directory, as_size(dead_->bytes_max()), with_commas(dropped));
 }
 
 void Backlog::sync() {

@@ -42,6 +42,7 @@ class Backlog {
     on_recovered_ = std::move(on_recovered);
   }
   bool is_recovering() const { return spool_->is_recovering(); }
+  bool is_failing() const { return is_failing_; }  ///< the disk did not take the last payload
 
   /// False if the disk does not take it: it is still the caller's.
   bool put(const Payload& payload);
@@ -67,19 +68,22 @@ class Backlog {
 
  private:
   bool report(const Status& error);
+  void tell_dead_dropped();
   void log_findings();
   void recover();
   void sync();
 
   std::unique_ptr<Spool> spool_;
   std::unique_ptr<DeadLetters> dead_;  ///< none if its folder cannot be used
+  std::uint64_t dead_dropped_ = 0;     ///< of them, said
+  WallTime dead_dropped_said_{};
   WallClock clock_;
   spdlog::logger& log_;
   std::function<void()> on_recovered_;
   uv::Work<RecoveryStep> recovery_;
   uv::Timer sync_timer_;
   uv::Work<SpoolSync> sync_work_;
-  bool is_failing_ = false;  ///< `put` failed, and that was said
+  bool is_failing_ = false;  ///< the last put failed, and that was said
 };
 
 }  // namespace tally

@@ -51,6 +51,7 @@ class DeadLetters {
   Status add(const DeadLetter& letter);
 
   const DeadLetterCounts& counts() const { return counts_; }
+  std::uint64_t bytes_max() const { return bytes_max_; }
   std::uint64_t bytes() const;
 
  private:

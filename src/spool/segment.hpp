@@ -20,6 +20,7 @@ struct Segment {
   std::uint64_t last_number = 0;               ///< of the records read
   std::uint64_t points = 0;                    ///< that wait
   std::uint64_t records = 0;
+  std::uint64_t expired = 0;  ///< points that were read, but too late
   WallTime oldest = WallTime::max();
   WallTime newest = WallTime::min();
 };

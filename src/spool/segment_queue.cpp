@@ -152,6 +152,7 @@ std::optional<Payload> SegmentQueue::front(WallTime now) {
                     .number = record->header.number,
                     .points = std::min<std::uint64_t>(record->header.lines, segment.points)};
     if (record->header.window < now - shared_.settings.age_max) {
+      segment.expired += here.points;
       pass(segment, here, shared_.counts.dropped_expired);
       continue;
     }
@@ -217,8 +218,10 @@ void SegmentQueue::end_front() {
 }
 
 /// Deletes the first segment's file. If that fails it is sent once more after the next start, which
-/// changes nothing in the database.
+/// changes nothing in the database. What of it was read too late is said now, in one line.
 void SegmentQueue::remove_front() {
+  if (const std::uint64_t expired = segments_.front().expired; expired > 0)
+    shared_.say(expired_in_words(expired, shared_.settings.age_max));
   if (segments_.size() == 1) {
     writer_.reset();
     is_dirty_ = false;

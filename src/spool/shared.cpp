@@ -1,5 +1,7 @@
 #include "spool/shared.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <utility>
@@ -21,12 +23,22 @@ SpoolShared::SpoolShared(SpoolSettings settings_, SpoolDirectory directory_)
 
 void SpoolShared::say(std::string text) {
   constexpr std::size_t findings_max = 100;
-  if (findings.size() < findings_max)
-    findings.push_back("spool " + directory.path() + ": " + std::move(text));
+  if (findings.size() >= findings_max) return;
+  const std::string place = "spool " + directory.path() + ": ";
+  // An error of the directory's names it already.
+  findings.push_back(text.starts_with(place) ? std::move(text) : place + text);
 }
 
 std::string points_in_words(std::uint64_t count) {
   return with_commas(count) + (count == 1 ? " point" : " points");
+}
+
+std::string expired_in_words(std::uint64_t points, std::chrono::milliseconds age_max) {
+  const auto hours = std::chrono::duration_cast<std::chrono::hours>(age_max);
+  const std::string age =
+      hours == age_max ? fmt::format("{} h", hours.count())
+                       : about_time(std::chrono::duration_cast<std::chrono::seconds>(age_max));
+  return fmt::format("dropped {} older than {} (spool.max_age)", points_in_words(points), age);
 }
 
 }  // namespace tally

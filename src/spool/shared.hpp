@@ -1,6 +1,7 @@
 #pragma once
 // What the parts of one spool share.
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -33,5 +34,8 @@ struct SpoolShared {
 
 /// "1 point", "12,345 points"
 std::string points_in_words(std::uint64_t count);
+
+/// "dropped 12,345 points older than 24 h (spool.max_age)"
+std::string expired_in_words(std::uint64_t points, std::chrono::milliseconds age_max);
 
 }  // namespace tally

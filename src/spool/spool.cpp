@@ -173,14 +173,15 @@ void Spool::expire(WallTime now) {
     while (queue->is_oldest_expired(now))
       dropped += queue->drop_oldest(shared_.counts.dropped_expired).points;
   if (dropped == 0) return;
-  const auto hours = std::chrono::duration_cast<std::chrono::hours>(shared_.settings.age_max);
-  shared_.say(fmt::format("dropped {} older than {} h (spool.max_age)", points_in_words(dropped),
-                          hours.count()));
+  shared_.say(expired_in_words(dropped, shared_.settings.age_max));
 }
 
 // ---- reading ------------------------------------------------------------------------------------
 
+// Whole segments first: what expired with them is said in one line.
 std::optional<Payload> Spool::front(WallTime now) {
+  backlog_.give_back();
+  expire(now);
   return backlog_.front(now);
 }
 

@@ -71,6 +71,14 @@ bool Loop::turn() {
   return uv_run(&loop_, UV_RUN_NOWAIT) != 0;
 }
 
+bool Loop::finish_work(std::chrono::milliseconds at_most) {
+  bool is_late = false;
+  Timer limit(*this, [&] { is_late = true; });
+  limit.start(at_most);
+  while (loop_.active_reqs.count > 0 && !is_late) uv_run(&loop_, UV_RUN_ONCE);
+  return loop_.active_reqs.count == 0;
+}
+
 Timer::Timer(Loop& loop, Callback on_time)
     : block_(new detail::Block<uv_timer_t>(std::move(on_time))) {
   must(uv_timer_init(loop.raw(), &block_->handle));

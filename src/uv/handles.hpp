@@ -26,6 +26,9 @@ class Loop {
   void stop();  ///< from a callback on this loop
   /// One turn without waiting. True if handles are still active.
   bool turn();
+  /// Waits for what runs in the thread pool, which the destructor does without a limit. False if it
+  /// took longer: then nothing but the end of the process is left.
+  bool finish_work(std::chrono::milliseconds at_most);
 
   uv_loop_t* raw() { return &loop_; }
 

@@ -4,7 +4,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,6 +14,7 @@
 #include <vector>
 
 #include "uv/mailbox.hpp"
+#include "uv/work.hpp"
 
 using namespace std::chrono_literals;
 using tally::uv::Async;
@@ -99,6 +102,27 @@ TEST_CASE("handles: stop leaves the loop with its timers still running") {
   loop.run();
   CHECK(forever.active());
   CHECK(loop.turn());
+}
+
+TEST_CASE("handles: what runs in the thread pool is waited for, but not for ever") {
+  struct Task {
+    std::shared_future<void> end;
+    int run() const {
+      end.wait();
+      return 1;
+    }
+  };
+  Loop loop;
+  std::promise<void> end;
+  int ended = 0;
+  tally::uv::Work<Task> work(loop, [&](int one) { ended += one; });
+  work.start({end.get_future().share()});
+  CHECK_FALSE(loop.finish_work(1ms));
+  CHECK(ended == 0);
+  end.set_value();
+  CHECK(loop.finish_work(20s));
+  CHECK(ended == 1);
+  CHECK(loop.finish_work(0ms));
 }
 
 TEST_CASE("handles: a poke from another thread wakes the loop") {

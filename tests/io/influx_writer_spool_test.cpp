@@ -10,6 +10,7 @@
 #include <optional>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "deliver/influx_writer.hpp"
@@ -313,4 +314,60 @@ TEST_CASE("influx writer: of a record that was sent in part only the rest waits 
   REQUIRE(rig.run_until([&] { return writer.counts().written == 10; }));
   CHECK(writer.counts().spooled == 0);
   CHECK(writer.disk_bytes() == 0);
+}
+
+TEST_CASE("influx writer: a disk that fails in an outage costs no record that it took before") {
+  Rig rig;
+  rig.settings.spools_always = true;
+  rig.server.listen();
+  InfluxWriter& writer = rig.start();
+  rig.answers = [is_first = true](const FakeRequest& request) mutable -> std::optional<FakeReply> {
+    if (request.method == "GET" || !std::exchange(is_first, false)) return std::nullopt;
+    return reply(503);
+  };
+  writer.push(payload_of("on_disk", 3));
+  Payload large = payload_of("in_memory");
+  large.body.insert(0, std::string(5 << 20, 'x'));  // more than a record holds
+  writer.push(std::move(large));
+  REQUIRE(rig.run_until([&] { return writer.counts().attempts == 1; }));
+  CHECK(writer.counts().spooled == 3);
+  CHECK(writer.counts().queued == 1);
+  REQUIRE_MESSAGE(rig.run_until([&] { return writer.counts().written == 4; }), rig.log());
+  CHECK(rig.written("on_disk") == 1);
+  CHECK(rig.written("in_memory") == 1);
+  CHECK(writer.disk_bytes() == 0);
+}
+
+TEST_CASE("influx writer: at a stop in an outage what the disk does not take is tried once more") {
+  Rig rig;
+  InfluxWriter& writer = rig.start();
+  Payload large = payload_of("in_memory");
+  large.body.insert(0, std::string(5 << 20, 'x'));  // more than a record holds
+  writer.push(std::move(large));
+  REQUIRE(rig.run_until([&] { return writer.counts().retries == 1; }));
+  rig.server.listen();
+  bool is_done = false;
+  writer.drain(20s, [&] { is_done = true; });
+  REQUIRE(rig.run_until([&] { return is_done; }));
+  CHECK_MESSAGE(writer.counts().written == 1, rig.log());
+  CHECK(writer.counts().dropped() == 0);
+}
+
+TEST_CASE("influx writer: that dead letters had to go for newer ones is said, once in a while") {
+  Rig rig;
+  rig.server.listen();
+  InfluxWriter& writer = rig.start();
+  rig.answers = [](const FakeRequest& request) -> std::optional<FakeReply> {
+    if (request.method == "GET") return std::nullopt;
+    return reply(413, "", "X-Influxdb-Version: 1.6.7\r\n");
+  };
+  // No line fits: each is a dead letter of half a MiB, and there is room for 32.
+  constexpr std::uint64_t letters = 40;
+  for (std::uint64_t i = 0; i < letters; ++i)
+    writer.push(payload_of("large" + std::string(512 << 10, 'x')));
+  REQUIRE(rig.run_until([&] { return writer.counts().dead == letters; }));
+  const std::string log = rig.log();
+  const std::size_t at = log.find("full of dead letters (16MiB): the oldest ");
+  CHECK_MESSAGE(at != std::string::npos, log.substr(0, 2000));
+  CHECK(log.find("full of dead letters", at + 1) == std::string::npos);
 }

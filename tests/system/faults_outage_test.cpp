@@ -56,7 +56,7 @@ TEST_CASE("F3: writes that timed out at a stopped server and were stored are not
   Load load(tallyd.port());
   load.run(600ms);
   influxd.pause();
-  load.run(3s);
+  load.run(outage_wanted(3s));
   CHECK(tallyd.wait_for_log("did not answer"));
   influxd.resume();
   load.run(400ms);

@@ -57,6 +57,11 @@ bool Load::run_until(const std::function<bool()>& is_true) {
   return true;
 }
 
+std::chrono::seconds outage_wanted(std::chrono::seconds otherwise) {
+  const char* wanted = std::getenv("TALLYD_FAULT_OUTAGE");
+  return wanted == nullptr ? otherwise : std::chrono::seconds(std::strtol(wanted, nullptr, 10));
+}
+
 bool all_is_stored(const Influxd& influxd, const Load& load) {
   return eventually(patience, [&] {
     return stored_sum(influxd, hits_measurement) == static_cast<double>(load.lines());

@@ -41,6 +41,9 @@ class Load {
   int shards_;
 };
 
+/// How long an outage lasts: a few seconds, or what TALLYD_FAULT_OUTAGE says, such as 60.
+std::chrono::seconds outage_wanted(std::chrono::seconds otherwise);
+
 /// Whether all lines of a load come to be stored, each once.
 bool all_is_stored(const Influxd& influxd, const Load& load);
 bool all_is_stored(const Badflux& server, const Load& load);
