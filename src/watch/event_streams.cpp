@@ -55,7 +55,8 @@ void EventStreams::on_window(const WindowSummary& window) {
   if (open_.empty()) return;
   sources_.insight.live([this, window](const LiveState& live) {
     if (open_.empty()) return;
-    const HistoryQuery busiest{.match = "", .kind = {}, .limit = busiest_shown};
+    const HistoryQuery busiest{
+        .match = "", .kind = {}, .limit = busiest_shown, .without_own = true};
     say("window", window_json(window, live, sources_.history.find(busiest)));
   });
 }

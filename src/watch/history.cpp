@@ -333,6 +333,7 @@ std::vector<Candidate> History::Impl::candidates(const HistoryQuery& query) cons
   std::vector<Candidate> found;
   each_known([&](const RecordedSeries& series, std::uint32_t at) {
     if (query.kind && *query.kind != series.kind) return;
+    if (query.without_own && series.record->name().starts_with("tallyd.")) return;
     if (!match.is_all() && !match(series.record->name())) return;
     double by = 0;
     if (query.sort == SortBy::rate && is_current(series)) by = static_cast<double>(series.rate);

@@ -43,6 +43,7 @@ struct HistoryQuery {
   bool ascending = false;
   std::size_t limit = 100;
   std::size_t offset = 0;
+  bool without_own = false;  ///< leaves tallyd.* out
 };
 
 /// A series in a list.

@@ -80,6 +80,7 @@ Result<HistoryQuery> parse_series_query(const Request& request) {
     return *error;
   if (kind) query.kind = static_cast<Kind>(*kind);
   if (sort) query.sort = static_cast<SortBy>(*sort);
+  query.without_own = parameter(request, "own") && !has_flag(request, "own");
   query.ascending = order ? *order == 1 : query.sort == SortBy::name;
   return query;
 }

@@ -14,7 +14,7 @@
 
 namespace tally {
 
-/// match, kind, sort, order, limit (1 .. 1,000), offset. Names go up unless told otherwise, all
+/// match, kind, sort, order, limit (1 .. 1,000), offset, own (0: without tallyd.*). Names go up unless told otherwise, all
 /// else down.
 Result<HistoryQuery> parse_series_query(const http::Request& request);
 

@@ -42,8 +42,7 @@ const overview = {
                         going.drawDestinations, going.drawLimits, going.drawProcess]) draw();
   },
   async window() {
-    const all = live.window?.busiest ?? (await getJson("series?sort=rate&limit=20")).series;
-    const busiest = all.filter(({ name }) => !name.startsWith("tallyd."));
+    const busiest = live.window?.busiest ?? (await getJson("series?sort=rate&limit=20&own=0")).series;
     drawSeries(byId("busiest").tBodies[0], busiest);
     byId("busiest-empty").hidden = busiest.length > 0;
     if (live.ledger) await loss.drawLately();

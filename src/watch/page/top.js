@@ -7,6 +7,8 @@ import { called } from "./list.js";
 import { TOP } from "./words.js";
 
 const FRESH_MS = 1_000;
+const SHOWN = 50;
+const ASKED = 150;  // more, for tallyd's own are left out
 let by = null;
 let askedAt = 0;
 
@@ -26,8 +28,8 @@ export function refresh(isWindow) {
 async function ask() {
   askedAt = Date.now();
   const wanted = by;
-  const { rows } = await getJson(`top?by=${wanted}&limit=50`);
-  if (wanted === by) draw(rows);
+  const { rows } = await getJson(`top?by=${wanted}&limit=${ASKED}`);
+  if (wanted === by) draw(rows.filter(({ name }) => !name.startsWith("tallyd.")).slice(0, SHOWN));
 }
 
 function draw(rows) {

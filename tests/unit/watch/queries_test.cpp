@@ -30,6 +30,9 @@ TEST_CASE("series query: defaults, and every parameter") {
   CHECK_FALSE(defaults.ascending);
   CHECK(defaults.limit == 100);
   CHECK(defaults.offset == 0);
+  CHECK_FALSE(defaults.without_own);
+  CHECK(parse_series_query(with({{"own", "0"}})).value().without_own);
+  CHECK_FALSE(parse_series_query(with({{"own", "1"}})).value().without_own);
   const HistoryQuery query = parse_series_query(with({{"match", "api.*"},
                                                       {"kind", "set"},
                                                       {"sort", "bytes"},
