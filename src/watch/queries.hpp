@@ -14,8 +14,8 @@
 
 namespace tally {
 
-/// match, kind, sort, order, limit (1 .. 1,000), offset, own (0: without tallyd.*). Names go up unless told otherwise, all
-/// else down.
+/// match, kind, sort, order, limit (1 .. 1,000), offset, own (0: without tallyd.*). Names go up
+/// unless told otherwise, all else down.
 Result<HistoryQuery> parse_series_query(const http::Request& request);
 
 enum class TopBy : std::uint8_t { rate, series, bytes, sender, tag };

@@ -377,6 +377,36 @@ const claims = {
   },
 };
 
+// What the mock does not play.
+const claimsOfTallyd = {
+  "without a history the page says so in each view that needs it": async () => {
+    const daemon = new Daemon({ keys: { "http.history": "0" } });
+    await daemon.start();
+    const page = await open(daemon.url);
+    for (const [hash, place] of [["#/", "#busiest-empty"], ["#/series", "#series-empty"], ["#/top/bytes", "#top-empty"]]) {
+      await page.goto(`${daemon.url}${hash}`);
+      await eventually(hash, () => text(page, place), (shown) => shown.includes("http.history is 0"));
+    }
+    await page.goto(`${daemon.url}#/top/sender`);
+    await page.waitForSelector("#top-table tbody tr");
+    await page.goto(daemon.url);
+    await eventually("lines a second", () => text(page, "#lines-now"), (shown) => parseFloat(shown) > 0);
+    await close(page);
+    await daemon.destroy();
+  },
+
+  "without a database the destination is called standard output": async () => {
+    const daemon = new Daemon({ keys: { "influxdb.url": "" } });
+    await daemon.start();
+    const page = await open(daemon.url);
+    await page.waitForSelector("#destinations .state[data-state=printed]");
+    assert.match(await text(page, "#destinations tbody th"), /^standard output\s+influxdb.url is empty$/);
+    await close(page);
+    await daemon.destroy();
+  },
+};
+if (Daemon === Tallyd) Object.assign(claims, claimsOfTallyd);
+
 // Each view at both widths and in both themes: no horizontal scroll, and a screenshot.
 for (const [shape, width] of Object.entries(WIDTHS)) {
   for (const theme of ["light", "dark"]) {

@@ -5,6 +5,7 @@ import { byId, setAttribute, setText } from "./dom.js";
 import { number } from "./format.js";
 import { drawSeries } from "./list.js";
 import { live } from "./live.js";
+import { NO_HISTORY } from "./words.js";
 
 const PAGE = 100;
 const MOST = 1000;
@@ -94,7 +95,7 @@ function draw({ total, matched, series }) {
   setText(byId("series-count"), `${shown} shown, ${number(total)} heard in the last 60 windows${own}`);
   const empty = byId("series-empty");
   empty.hidden = series.length > 0;
-  setText(empty, total === 0 ? "No window with a series in it has been closed yet."
+  setText(empty, live.remembersNothing() ? NO_HISTORY : total === 0 ? "No window with a series in it has been closed yet."
     : "No series has such a name and kind. * stands for any letters, ? for one.");
   byId("series-more").hidden = series.length >= matched || limit >= MOST;
 }
