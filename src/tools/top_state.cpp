@@ -148,9 +148,11 @@ std::string table_target(const TopState& state, std::size_t rows) {
   if (state.by != TopTab::rate)
     return fmt::format("/api/v1/top?by={}&limit={}", top_names[static_cast<std::size_t>(state.by)],
                        std::min(limit + state.offset, rows_max));
-  return fmt::format("/api/v1/series?match={}&sort={}&order={}&limit={}&offset={}",
+  // tallyd's own would fill the screen of a quiet host: they are for who looks for them.
+  const std::string_view own = state.match.starts_with("tallyd") ? "" : "&own=0";
+  return fmt::format("/api/v1/series?match={}&sort={}&order={}&limit={}&offset={}{}",
                      url_encoded(state.match), state.sort, state.is_ascending ? "asc" : "desc",
-                     limit, state.offset);
+                     limit, state.offset, own);
 }
 
 std::vector<KeyPress> keys_of(std::string_view bytes) {
