@@ -92,8 +92,8 @@ Status Daemon::start() {
   for (const std::uint64_t buffer : windows_.receive_buffers())
     granted = buffer == 0 ? granted : std::min(granted, buffer);
   loss_log_.emplace(granted);
-  if (Status error = outputs_.open(config_)) return error;
   if (Status error = watching_.open()) return error;
+  if (Status error = outputs_.open(config_)) return error;  // the last, for it says that all is ready
   windows_.start();
   // The receive threads have started: where they and this one share a core, they go first.
   setpriority(PRIO_PROCESS, 0, niceness);
