@@ -93,7 +93,8 @@ Status Daemon::start() {
     granted = buffer == 0 ? granted : std::min(granted, buffer);
   loss_log_.emplace(granted);
   if (Status error = watching_.open()) return error;
-  if (Status error = outputs_.open(config_)) return error;  // the last, for it says that all is ready
+  if (Status error = outputs_.open(config_))
+    return error;  // the last, for it says that all is ready
   windows_.start();
   // The receive threads have started: where they and this one share a core, they go first.
   setpriority(PRIO_PROCESS, 0, niceness);
