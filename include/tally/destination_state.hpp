@@ -18,7 +18,7 @@ struct DestinationState {
   std::string name;
   std::string url;     ///< without secrets; "" is standard output
   std::string api;     ///< "1", "2", "3", "0.8"; "auto" until it is found out
-  std::string server;  ///< "InfluxDB 1.6.7", as it calls itself; "" until it did
+  std::string server;  ///< as it calls itself: "1.6.7", of 0.8 "InfluxDB v0.8.8"; "" until it did
   Health health = Health::unknown;
   std::string last_answer;  ///< "204", or what is wrong and what to do, in one line; "" before one
   std::optional<WallTime> last_answer_at;

@@ -148,8 +148,8 @@ std::string table_target(const TopState& state, std::size_t rows) {
   if (state.by != TopTab::rate)
     return fmt::format("/api/v1/top?by={}&limit={}", top_names[static_cast<std::size_t>(state.by)],
                        std::min(limit + state.offset, rows_max));
-  // tallyd's own series are for who asks for them: they would stand before a small application's.
-  const std::string_view own = state.match.empty() ? "&own=0" : "";
+  // tallyd's own would fill the screen of a quiet host: they are for who looks for them.
+  const std::string_view own = state.match.starts_with("tallyd") ? "" : "&own=0";
   return fmt::format("/api/v1/series?match={}&sort={}&order={}&limit={}&offset={}{}",
                      url_encoded(state.match), state.sort, state.is_ascending ? "asc" : "desc",
                      limit, state.offset, own);

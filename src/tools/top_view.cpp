@@ -15,9 +15,15 @@ namespace {
 
 constexpr std::size_t destinations_max = 4;  // shown; more are counted
 
-/// Of the server's 30 windows; on a narrow screen a name needs the room.
+/// Of the server's 30 windows; on a narrow screen a name needs the room, or all of it.
 std::size_t spark_columns(const Screen& screen) {
+  if (screen.columns < 64) return 0;
   return screen.columns < 110 ? 20 : 30;
+}
+
+std::string spark_title(std::size_t columns) {
+  const std::string title = columns > 0 ? fmt::format("LAST {} WINDOWS", columns) : "";
+  return fmt::format("{:<{}}    ", title, columns);
 }
 
 struct Column {
@@ -141,10 +147,7 @@ void View::add_table() {
   ScreenLine titles = line();
   for (const Column& column : number_columns(state_.by))
     titles.add(fmt::format("{:>{}} ", column.title, column.columns), Style::title);
-  if (state_.by == TopTab::rate)
-    titles.add(fmt::format("{:<{}}    ", fmt::format("LAST {} WINDOWS", spark_columns(screen_)),
-                           spark_columns(screen_)),
-               Style::title);
+  if (state_.by == TopTab::rate) titles.add(spark_title(spark_columns(screen_)), Style::title);
   titles.add(name_title(state_.by), Style::title);
   if (state_.by == TopTab::rate) {
     const std::string what = state_.match.empty() ? "" : " like " + printable(state_.match, 40);

@@ -273,6 +273,12 @@ std::optional<std::int64_t> count_of(std::optional<std::chrono::milliseconds> du
   return duration ? std::optional<std::int64_t>(duration->count()) : std::nullopt;
 }
 
+// Most versions name no more than their number.
+std::string server_name(std::string_view version) {
+  const bool is_named = version.empty() || version.starts_with("InfluxDB");
+  return (is_named ? "" : "InfluxDB ") + std::string(version);
+}
+
 }  // namespace
 
 std::string_view to_string(DestinationState::Health health) {
@@ -290,7 +296,7 @@ void write_destination(JsonWriter& json, const LiveState& live, std::size_t at) 
     json.member("name", shown_name(state));
     json.member("url", state.url);
     json.member("api", state.api);
-    member_or_null(json, "server", state.server);
+    member_or_null(json, "server", server_name(state.server));
     json.member("state", to_string(state.health));
     write_answers(json, state);
     write_delivered(json, state, counts_at(live.ledger.deliveries, at));

@@ -64,6 +64,7 @@ class Mock {
   dropDatagrams() { return this.#post("drop?datagrams=1250"); }
   refuse() { return this.#post("refuse"); }
   failDestination() { return this.#post("destination?state=failing"); }
+  healDestination() { return this.#post("destination?state=ok"); }
 
   async #post(what) {
     const answer = await fetch(`${this.url}mock/${what}`, { method: "POST" });
@@ -71,27 +72,79 @@ class Mock {
   }
 }
 
-// A database that takes everything, until it is closed.
-class Database {
+const INFLUXD = "/usr/bin/influxd";
+
+// A real InfluxDB. After close() it can be started again, at the same url and with what it held.
+class Influxd {
+  async start() {
+    this.directory ??= fs.mkdtempSync(path.join(os.tmpdir(), "influxd-page-"));
+    this.port ??= await freePort();
+    this.url = `http://127.0.0.1:${this.port}`;
+    fs.writeFileSync(path.join(this.directory, "influxd.toml"), `reporting-disabled = true
+bind-address = "127.0.0.1:${await freePort()}"
+[meta]
+dir = "${this.directory}/meta"
+[data]
+dir = "${this.directory}/data"
+wal-dir = "${this.directory}/wal"
+[http]
+bind-address = "127.0.0.1:${this.port}"
+log-enabled = false
+[monitor]
+store-enabled = false
+`);
+    this.child = spawn(INFLUXD, ["-config", path.join(this.directory, "influxd.toml")],
+                       { env: { HOME: this.directory }, stdio: ["ignore", "ignore", "pipe"] });
+    await said(this.child, this.child.stderr, /Listening on HTTP|Listening for signals/);
+  }
+
+  async close() {
+    this.child.kill("SIGKILL");
+    await ended(this.child);
+  }
+
+  async destroy() {
+    await this.close();
+    fs.rmSync(this.directory, { recursive: true });
+  }
+}
+
+async function freePort() {
+  const server = http.createServer();
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+// Where there is none: it takes everything, until it is closed.
+class Substitute {
   async start() {
     this.server = http.createServer((request, response) => {
       request.resume();
       request.on("end", () => response.writeHead(204, { "X-Influxdb-Version": "1.6.7" }).end());
     });
-    await new Promise((resolve) => this.server.listen(0, "127.0.0.1", resolve));
-    this.url = `http://127.0.0.1:${this.server.address().port}`;
+    await new Promise((resolve) => this.server.listen(this.port ?? 0, "127.0.0.1", resolve));
+    this.port = this.server.address().port;
+    this.url = `http://127.0.0.1:${this.port}`;
   }
 
-  close() {
+  async close() {
     this.server.close();
     this.server.closeAllConnections();
   }
+
+  destroy() { return this.close(); }
 }
+
+const Database = fs.existsSync(INFLUXD) ? Influxd : Substitute;
 
 class Tallyd {
   static program = null;
 
-  constructor({ token = "", silent = false } = {}) {
+  // `keys` of its configuration, beside those that every test has.
+  constructor({ token = "", silent = false, keys = {} } = {}) {
+    this.keys = keys;
     this.directory = fs.mkdtempSync(path.join(os.tmpdir(), "tallyd-page-"));
     this.silent = silent;
     this.token = token;
@@ -103,7 +156,7 @@ class Tallyd {
   async start() {
     if (!this.database.url) await this.database.start();
     this.child = spawn(Tallyd.program, this.#arguments(), { cwd: this.directory, stdio: ["ignore", "ignore", "pipe"] });
-    const [, text] = await said(this.child, this.child.stderr, / ready: /);
+    const [, text] = await said(this.child, this.child.stderr, / http \S+: listening/);
     this.port = Number(this.#port(text, "http"));
     this.udp = Number(this.#port(text, "udp"));
     this.url = `http://127.0.0.1:${this.port}/`;
@@ -112,7 +165,8 @@ class Tallyd {
 
   #arguments() {
     const keys = { "http.listen": `127.0.0.1:${this.port}`, "admin.listen": "", "listen.udp": '["127.0.0.1:0"]',
-                   "listen.receive_buffer": "64KiB", "flush.interval": "1s", "influxdb.url": this.database.url };
+                   "listen.receive_buffer": "64KiB", "flush.interval": "1s", "influxdb.url": this.database.url,
+                   "spool.directory": path.join(this.directory, "spool"), ...this.keys };
     if (this.token) {
       keys["http.token_file"] = path.join(this.directory, "token");
       fs.writeFileSync(keys["http.token_file"], this.token, { mode: 0o600 });
@@ -132,7 +186,9 @@ class Tallyd {
     let round = 0;
     this.timer = setInterval(() => {
       const hits = 4 + (++round % 40);
-      const lines = [...Array(hits).fill("api.hits:3|c|#env:prod"), `response_time:${5 + (round % 17)}|ms`,
+      // Each of its own: of a few, p99 and the largest would be the same.
+      const times = Array.from({ length: 20 }, (_, at) => 5 + (round % 17) + at ** 2 / 8);
+      const lines = [...Array(hits).fill("api.hits:3|c|#env:prod"), `response_time:${times.join(":")}|ms`,
                      `queue.depth:${round % 23}|g`, `users.active:user${round % 50}|s`,
                      `${HOSTILE.name}:1|c|#${key}:${value}`];
       this.send(lines.join("\n"));
@@ -154,7 +210,8 @@ class Tallyd {
     return this.send("page.views:one|c\ngröße.λ:1|x\nlogin:12.5\n<img src=x onerror=\"document.title='owned'\">:1|q");
   }
 
-  failDestination() { this.database.close(); }
+  failDestination() { return this.database.close(); }
+  healDestination() { return this.database.start(); }
 
   async kill() {
     clearInterval(this.timer);
@@ -164,7 +221,7 @@ class Tallyd {
 
   async destroy() {
     await this.kill();
-    this.database.close();
+    await this.database.destroy();
     this.socket.close();
     fs.rmSync(this.directory, { recursive: true });
   }

@@ -188,7 +188,7 @@ class World:
         self.points_s = points / seconds
         self.tell("window", {"start": start, "end": self.now, "series": points, "points": points, "flush_ms": 2.1,
                              "lost": self.total["lost"], "lost_in_window": lost, "destinations": self.destinations(),
-                             "busiest": self.find({"limit": "20"})["series"]})
+                             "busiest": self.find({"limit": "20", "own": "0"})["series"]})
 
     points_s = 0
     second = Counter()
@@ -272,7 +272,8 @@ class World:
         match = query.get("match", "")
         pattern = match if "*" in match or "?" in match else f"*{match}*"
         found = [one for one in self.everything() if fnmatchcase(one.name, pattern.replace("[", "[[]"))
-                 and query.get("kind", one.kind) == one.kind and one.last_seen is not None]
+                 and query.get("kind", one.kind) == one.kind and one.last_seen is not None
+                 and not (query.get("own") == "0" and one.name.startswith("tallyd."))]
         seconds = self.interval / 1000
         keys = {"name": lambda one: one.name, "last": lambda one: one.row(seconds)["last"],
                 "bytes": lambda one: len(one.name), "rate": lambda one: one.rate(seconds)}

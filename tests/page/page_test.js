@@ -127,6 +127,19 @@ const claims = {
     await close(page);
   },
 
+  "tallyd's own series are shown on request, and when they are looked for": async ({ url }) => {
+    const page = await open(`${url}#/series`);
+    const own = page.locator("#series-table tbody tr").filter({ hasText: /^tallyd\./ });
+    await page.waitForSelector("#series-table tbody tr");
+    assert.equal(await own.count(), 0);
+    await page.check("#own");
+    await own.first().waitFor();
+    assert.match(page.url(), /#\/series\?own=1$/);
+    await page.goto(`${url}#/series?match=tallyd.lost`);
+    await own.first().waitFor();
+    await close(page);
+  },
+
   "refused lines have a caret under the byte that decided, and are text": async (daemon) => {
     const page = await open(`${daemon.url}#/refused`);
     await isLive(page);
@@ -273,14 +286,20 @@ const claims = {
     await close(page);
   },
 
-  "a destination that fails says so, with what waits": async (daemon) => {
+  "a destination that fails says so, with what waits, and catches up when it answers again": async (daemon) => {
     const page = await open(daemon.url);
     await page.waitForSelector("#destinations .state[data-state=ok]");
     await daemon.failDestination();
     await page.waitForSelector("#destinations .state[data-state=failing]");
     assert.match(await text(page, "#destinations .answer"), /refused|answers/);
-    await eventually("what waits", () => page.locator("#destinations td.number").allInnerTexts(),
-                     (cells) => cells.slice(1, 3).some((cell) => /^[1-9]/.test(cell)));
+    const cells = () => page.locator("#destinations td.number").allInnerTexts();
+    await eventually("what waits on disk", cells, ([, , onDisk]) => /^[1-9][\d,]* \(.*B\)$/.test(onDisk));
+    await page.screenshot({ path: path.join(output, "failing.png"), fullPage: true });
+    await daemon.healDestination();
+    await page.waitForSelector("#destinations .state[data-state=ok]");
+    await eventually("nothing that waits", cells, ([, inMemory, onDisk, behind]) =>
+      `${inMemory} ${onDisk} ${behind}` === "0 0 no");
+    assert.match(await text(page, "#destinations .answer"), /^204/);
     await close(page);
   },
 
@@ -357,6 +376,36 @@ const claims = {
     await close(page);
   },
 };
+
+// What the mock does not play.
+const claimsOfTallyd = {
+  "without a history the page says so in each view that needs it": async () => {
+    const daemon = new Daemon({ keys: { "http.history": "0" } });
+    await daemon.start();
+    const page = await open(daemon.url);
+    for (const [hash, place] of [["#/", "#busiest-empty"], ["#/series", "#series-empty"], ["#/top/bytes", "#top-empty"]]) {
+      await page.goto(`${daemon.url}${hash}`);
+      await eventually(hash, () => text(page, place), (shown) => shown.includes("http.history is 0"));
+    }
+    await page.goto(`${daemon.url}#/top/sender`);
+    await page.waitForSelector("#top-table tbody tr");
+    await page.goto(daemon.url);
+    await eventually("lines a second", () => text(page, "#lines-now"), (shown) => parseFloat(shown) > 0);
+    await close(page);
+    await daemon.destroy();
+  },
+
+  "without a database the destination is called standard output": async () => {
+    const daemon = new Daemon({ keys: { "influxdb.url": "" } });
+    await daemon.start();
+    const page = await open(daemon.url);
+    await page.waitForSelector("#destinations .state[data-state=printed]");
+    assert.match(await text(page, "#destinations tbody th"), /^standard output\s+influxdb.url is empty$/);
+    await close(page);
+    await daemon.destroy();
+  },
+};
+if (Daemon === Tallyd) Object.assign(claims, claimsOfTallyd);
 
 // Each view at both widths and in both themes: no horizontal scroll, and a screenshot.
 for (const [shape, width] of Object.entries(WIDTHS)) {

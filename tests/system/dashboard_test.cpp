@@ -50,6 +50,22 @@ const PanelQuery& query_of(const std::vector<PanelQuery>& queries, std::string_v
   return *found;
 }
 
+// A gauge that tallyd learns to tell wants a panel, or its name here.
+void check_gauges_are_drawn(Influxd& influxd, const std::vector<PanelQuery>& queries) {
+  const std::vector<std::string> left_out = {"tallyd.history_series.gauge",
+                                             "tallyd.history_left_out.gauge"};
+  const auto rows = influxd.query(database, "SHOW FIELD KEYS FROM /^tallyd.*gauge$/");
+  CHECK(rows.size() > left_out.size());
+  for (const Row& row : rows) {
+    const std::string& name = row.at("name");
+    CAPTURE(name);
+    const auto asks = [&](const PanelQuery& query) {
+      return query.influxql.find('"' + name + '"') != std::string::npos;
+    };
+    CHECK(std::ranges::any_of(queries, asks) != (std::ranges::count(left_out, name) == 1));
+  }
+}
+
 }  // namespace
 
 TEST_CASE(
@@ -70,6 +86,7 @@ TEST_CASE(
     CAPTURE(query.influxql);
     CHECK(has_data(influxd.query(database, query.influxql)));
   }
+  check_gauges_are_drawn(influxd, queries);
   const auto shown = [&](std::string_view panel, std::string_view column) {
     return influxd.value(database, query_of(queries, panel).influxql, column);
   };

@@ -31,6 +31,11 @@ function spanOf(rows, isBars) {
   return [times[0] - half, times.at(-1) + half];
 }
 
+// None so far left that it would stand in the corner of the axes, upon the zero.
+function tickInside(at, granularity, options, dygraph) {
+  return dygraph.toDomXCoord(at.getTime()) - dygraph.getArea().x < 20 ? "" : tick(at);
+}
+
 // From zero to a round number, or to a round number below zero too.
 function valueRange(rows, visible) {
   let [least, most] = [0, 0];
@@ -106,7 +111,7 @@ export class Chart {
       rightGap: 8,
       xRangePad: 0,
       axes: {
-        x: { axisLabelFormatter: tick, pixelsPerLabel: 48, drawGrid: false, axisLabelWidth: 56 },
+        x: { axisLabelFormatter: tickInside, pixelsPerLabel: 64, drawGrid: false, axisLabelWidth: 56 },
         y: { axisLabelFormatter: short, pixelsPerLabel: 28, axisLabelWidth: 40 },
       },
       highlightCallback: (event, x, points, at) => this.onHover(this.rows[at] ?? null),

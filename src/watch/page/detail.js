@@ -7,7 +7,7 @@ import { ago, clock, duration, number } from "./format.js";
 import { drawFacts } from "./going.js";
 import { tagNodes } from "./list.js";
 import { live } from "./live.js";
-import { MEANING } from "./words.js";
+import { MEANING, NO_HISTORY } from "./words.js";
 
 let shown = null;   // the id
 let kind = null;    // of what the charts were made for
@@ -47,7 +47,7 @@ export async function refresh() {
     if (mine !== visit) return;
     if (!(error instanceof Refused && error.status === 404)) throw error;
     byId("detail-error").hidden = false;
-    setText(byId("detail-error"), `${error.message}. It comes back by itself when it is heard again.`);
+    setText(byId("detail-error"), live.remembersNothing() ? NO_HISTORY : `${error.message}. It comes back by itself when it is heard again.`);
   }
 }
 

@@ -4,7 +4,7 @@ import { byId, el, keyed, plain, row, setAttribute, setText } from "./dom.js";
 import { ago, bytes, duration, number, plural } from "./format.js";
 import { live } from "./live.js";
 
-const STATES = { ok: "ok", failing: "failing", unknown: "not tried yet" };
+const STATES = { ok: "ok", failing: "failing", unknown: "not tried yet", printed: "printed" };
 
 export function drawDestinations() {
   keyed(byId("destinations").tBodies[0], live.ledger.destinations, ({ name }) => name, newDestination, updateDestination);
@@ -23,7 +23,7 @@ function newDestination({ name }) {
     { name: "dropped", label: "Dropped", type: "number" },
   ]);
   tr.where = el("small", { class: "muted" });
-  tr.named.name.append(el("bdi", {}, plain(name)), el("br"), tr.where);
+  tr.named.name.append(el("bdi", {}, plain(name || "standard output")), el("br"), tr.where);
   tr.state = tr.named.state.appendChild(el("span", { class: "state" }));
   tr.answer = tr.named.answer.appendChild(el("bdi"));
   tr.when = el("small", { class: "muted" });
@@ -33,10 +33,11 @@ function newDestination({ name }) {
 
 function updateDestination(tr, to) {
   const cells = tr.named;
-  setText(tr.where, [to.server ?? "server not known yet", to.url].filter(Boolean).join(" · "));
-  setText(tr.state, STATES[to.state] ?? to.state);
-  setAttribute(tr.state, "data-state", to.state);
-  setText(tr.answer, plain(to.last_answer ?? "none yet"));
+  const state = to.url === "" ? "printed" : to.state;
+  setText(tr.where, to.url === "" ? "influxdb.url is empty" : `${to.server ?? "server not known yet"} · ${to.url}`);
+  setText(tr.state, STATES[state] ?? state);
+  setAttribute(tr.state, "data-state", state);
+  setText(tr.answer, plain(to.last_answer ?? (to.url === "" ? "none: each window is printed" : "none yet")));
   setText(tr.when, whenOf(to));
   setText(cells.written, number(to.written));
   setText(cells.queued, waiting(to.queued, to.queued_bytes));
@@ -69,7 +70,8 @@ const BYTES = /memory|bytes|spool|outbox|buffer|history|disk/;
 
 export function drawLimits() {
   // A limit of single lines has no use, and is of interest once it was met.
-  const shown = live.ledger.limits.filter(({ used, hit }) => used !== null || hit > 0);
+  const shown = live.ledger.limits.filter(({ name, used, hit }) =>
+    (used !== null || hit > 0) && !(name === "history_bytes" && live.remembersNothing()));
   keyed(byId("limits"), shown, ({ name }) => name, newLimit, updateLimit);
 }
 
@@ -104,7 +106,7 @@ export function drawProcess() {
     ["Series in the open one", number(live.pulse?.series ?? window.series)],
     ["Windows written", number(windows.closed)],
     ["Memory", bytes(memory.resident)],
-    ["History", `${plural(history.series, "series", "series")}, ${bytes(history.bytes)}`],
+    ["History", live.remembersNothing() ? "off" : `${plural(history.series, "series", "series")}, ${bytes(history.bytes)}`],
   ];
   if (windows.late > 0) facts.push(["Windows late", number(windows.late)]);
   if (windows.joined > 0) facts.push(["Windows joined", number(windows.joined)]);

@@ -52,6 +52,11 @@ class Live extends EventTarget {
     return this.pulse?.now ?? this.ledger?.now ?? Date.now();
   }
 
+  // Whether the configuration switched the history of series off.
+  remembersNothing() {
+    return this.ledger?.history.bytes_max === 0;
+  }
+
   async #connect() {
     const abort = new AbortController();
     this.#abort = abort;

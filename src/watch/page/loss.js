@@ -42,7 +42,7 @@ export async function drawLately() {
     return;
   }
   const sum = own.counts.reduce((all, count) => all + (count ?? 0), 0);
-  const span = duration(own.windows.length * live.ledger.interval_ms);
+  const span = duration(own.windows.length * live.ledger.interval_ms).replace(/^1 (?=\w+$)/, "");
   setText(lately, `${sum > 0 ? number(sum) : "None"} in the last ${span}.`);
   byId("lost-spark").replaceChildren(sparkBars(own.counts));
 }

@@ -1,8 +1,10 @@
 // tallyd's own series in its history: what happened before this page was opened.
 
 import { getJson } from "./api.js";
+import { live } from "./live.js";
 
 const known = new Map();  // what was asked for -> ids: to look for them costs more than to look at them
+live.addEventListener("state", () => known.clear());  // a daemon that was started anew does not know them yet
 
 // {windows, counts, rates} of a counter of tallyd, over all series whose tags are among `tags`; null if it keeps no
 // history, or none of this.

@@ -20,6 +20,7 @@ import * as loss from "./loss.js";
 import * as refused from "./refused.js";
 import * as series from "./series.js";
 import * as top from "./top.js";
+import { NO_HISTORY } from "./words.js";
 
 // ---------------------------------------------------------------------------- the first screen
 
@@ -42,10 +43,10 @@ const overview = {
                         going.drawDestinations, going.drawLimits, going.drawProcess]) draw();
   },
   async window() {
-    const all = live.window?.busiest ?? (await getJson("series?sort=rate&limit=20")).series;
-    const busiest = all.filter(({ name }) => !name.startsWith("tallyd."));
+    const busiest = live.window?.busiest ?? (await getJson("series?sort=rate&limit=20&own=0")).series;
     drawSeries(byId("busiest").tBodies[0], busiest);
     byId("busiest-empty").hidden = busiest.length > 0;
+    setText(byId("busiest-empty"), live.remembersNothing() ? NO_HISTORY : "No window with a series of yours has been closed yet.");
     if (live.ledger) await loss.drawLately();
   },
 };

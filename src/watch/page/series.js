@@ -5,13 +5,14 @@ import { byId, setAttribute, setText } from "./dom.js";
 import { number } from "./format.js";
 import { drawSeries } from "./list.js";
 import { live } from "./live.js";
+import { NO_HISTORY } from "./words.js";
 
 const PAGE = 100;
 const MOST = 1000;
 const TYPING_MS = 200;
 const FRESH_MS = 2_000;
 
-const DEFAULTS = { match: "", kind: "", sort: "rate", order: "" };
+const DEFAULTS = { match: "", kind: "", sort: "rate", order: "", own: "" };
 let wanted = { ...DEFAULTS };
 let limit = PAGE;
 let abort = new AbortController();
@@ -24,7 +25,7 @@ export function start() {
     clearTimeout(typing);
     typing = setTimeout(read, TYPING_MS);
   });
-  for (const id of ["kind", "sort"]) byId(id).addEventListener("change", read);
+  for (const id of ["kind", "sort", "own"]) byId(id).addEventListener("change", read);
   byId("order").addEventListener("click", () => {
     setAttribute(byId("order"), "aria-pressed", String(byId("order").getAttribute("aria-pressed") !== "true"));
     read();
@@ -38,13 +39,17 @@ export function start() {
 // What the form says becomes the url, without a step back for each letter.
 function read() {
   wanted = { match: byId("match").value, kind: byId("kind").value, sort: byId("sort").value,
-             order: byId("order").getAttribute("aria-pressed") === "true" ? reversed(byId("sort").value) : "" };
+             order: byId("order").getAttribute("aria-pressed") === "true" ? reversed(byId("sort").value) : "",
+             own: byId("own").checked ? "1" : "" };
   limit = PAGE;
   const query = new URLSearchParams(Object.entries(wanted).filter(([key, value]) => value !== DEFAULTS[key]));
   history.replaceState(null, "", `#/series${query.size > 0 ? `?${query}` : ""}`);
   rememberPlace();
   ask();
 }
+
+// Whether tallyd's own are among them: who looks for them by name need not tick the box.
+const hasOwn = () => wanted.own !== "" || wanted.match.startsWith("tallyd");
 
 // Names from a to z, all else from the most.
 const reversed = (sort) => (sort === "name" ? "desc" : "asc");
@@ -57,6 +62,7 @@ export function show(query) {
   wanted = { ...DEFAULTS, ...Object.fromEntries(query) };
   for (const id of ["match", "kind", "sort"]) byId(id).value = wanted[id];
   setAttribute(byId("order"), "aria-pressed", String(wanted.order !== ""));
+  byId("own").checked = wanted.own !== "";
   return ask();
 }
 
@@ -73,6 +79,7 @@ async function ask() {
   const order = wanted.order || (wanted.sort === "name" ? "asc" : "desc");
   const query = new URLSearchParams({ match: wanted.match, sort: wanted.sort, order, limit });
   if (wanted.kind) query.set("kind", wanted.kind);
+  if (!hasOwn()) query.set("own", "0");
   try {
     const found = await getJson(`series?${query}`, signal);
     if (!signal.aborted) draw(found);
@@ -84,10 +91,11 @@ async function ask() {
 function draw({ total, matched, series }) {
   drawSeries(byId("series-table").tBodies[0], series, live.now());
   const shown = series.length < matched ? `${number(series.length)} of ${number(matched)}` : number(matched);
-  setText(byId("series-count"), `${shown} shown, ${number(total)} heard in the last 60 windows`);
+  const own = hasOwn() ? "" : ", tallyd's own among them";
+  setText(byId("series-count"), `${shown} shown, ${number(total)} heard in the last 60 windows${own}`);
   const empty = byId("series-empty");
   empty.hidden = series.length > 0;
-  setText(empty, total === 0 ? "No window with a series in it has been closed yet."
+  setText(empty, live.remembersNothing() ? NO_HISTORY : total === 0 ? "No window with a series in it has been closed yet."
     : "No series has such a name and kind. * stands for any letters, ? for one.");
   byId("series-more").hidden = series.length >= matched || limit >= MOST;
 }

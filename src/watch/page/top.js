@@ -4,9 +4,12 @@ import { getJson } from "./api.js";
 import { byId, el, foreign, keyed, markCurrent, plain, row, setText } from "./dom.js";
 import { bytes, number, short } from "./format.js";
 import { called } from "./list.js";
-import { TOP } from "./words.js";
+import { live } from "./live.js";
+import { NO_HISTORY, TOP } from "./words.js";
 
 const FRESH_MS = 1_000;
+const SHOWN = 50;
+const ASKED = 150;  // more, for tallyd's own are left out
 let by = null;
 let askedAt = 0;
 
@@ -26,8 +29,8 @@ export function refresh(isWindow) {
 async function ask() {
   askedAt = Date.now();
   const wanted = by;
-  const { rows } = await getJson(`top?by=${wanted}&limit=50`);
-  if (wanted === by) draw(rows);
+  const { rows } = await getJson(`top?by=${wanted}&limit=${ASKED}`);
+  if (wanted === by) draw(rows.filter(({ name }) => !name.startsWith("tallyd.")).slice(0, SHOWN));
 }
 
 function draw(rows) {
@@ -38,6 +41,8 @@ function draw(rows) {
   const most = Math.max(1e-9, ...rows.map(({ value }) => value));
   keyed(table.tBodies[0], rows, (one) => `${by} ${one.id ?? one.name}`, newRow, (tr, one) => update(tr, one, most));
   byId("top-empty").hidden = rows.length > 0;
+  const isOff = by !== "sender" && live.remembersNothing();
+  setText(byId("top-empty"), isOff ? NO_HISTORY : by === "sender" ? "Nobody sends." : "Nothing in the last closed window.");
 }
 
 function newRow(one) {
@@ -62,7 +67,7 @@ function nameOf(one) {
     return [el("a", { class: "name", href: link, title: plain(one.name) }, foreign(one.name))];
   }
   const name = [foreign(one.name)];
-  if (one.example) name.push(" ", el("small", { class: "muted" }, "as in ", foreign(one.example)));
+  if (one.example) name.push(" ", el("small", { class: "name muted", title: plain(one.example) }, "as in ", foreign(one.example)));
   return name;
 }
 

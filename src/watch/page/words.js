@@ -40,6 +40,8 @@ export const KERNEL =
 export const DENIED = "listen.allow does not name their sender.";
 export const DEAD = "The database refused these lines by name: tallyd spool dead shows them.";
 
+export const NO_HISTORY = "No series are remembered, for http.history is 0. Set it, as to \"32MiB\", and restart tallyd.";
+
 export const TOP = {
   rate: {
     hint: "The series with the most values a second in the last window. A sample rate (|@0.1) or fewer calls make it less.",

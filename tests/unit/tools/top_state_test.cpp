@@ -118,7 +118,10 @@ TEST_CASE("top state: what is asked for says what is wanted") {
   state.match = "a b&c*";
   type(state, "n\x1b[B");
   CHECK(table_target(state, 0) ==
-        "/api/v1/series?match=a%20b%26c%2A&sort=name&order=asc&limit=1&offset=1");
+        "/api/v1/series?match=a%20b%26c%2A&sort=name&order=asc&limit=1&offset=1&own=0");
+  state.match = "tallyd.l";
+  CHECK(table_target(state, 1) ==
+        "/api/v1/series?match=tallyd.l&sort=name&order=asc&limit=1&offset=1");
   type(state, "3\x1b[B");
   CHECK(table_target(state, 17) == "/api/v1/top?by=bytes&limit=18");
   state.offset = 1000;

@@ -337,6 +337,16 @@ TEST_CASE("history: the lines of all series are what was written for the window"
   }
 }
 
+TEST_CASE("history: tallyd's own series are left out on request, by their prefix alone") {
+  History history({.naming = {}, .percents = percents});
+  note(history, counters(0, {{"tallyd.lines", 9}, {"tallydish", 2}, {"a.tallyd.b", 1}}));
+  CHECK(names(history.find({})) ==
+        std::vector<std::string>{"tallyd.lines", "tallydish", "a.tallyd.b"});
+  const History::Found others = history.find({.leaves_out_own = true});
+  CHECK(names(others) == std::vector<std::string>{"tallydish", "a.tallyd.b"});
+  CHECK(others.matched == 2);
+}
+
 TEST_CASE("history: of equal ones the one known longest is first") {
   History history({.naming = {}, .percents = percents});
   note(history, counters(0, {{"c", 5}, {"a", 5}}));

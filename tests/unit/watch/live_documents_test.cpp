@@ -42,7 +42,7 @@ LiveState small_state() {
   live.destinations = {{.name = "db:8086",
                         .url = "http://db:8086",
                         .api = "1",
-                        .server = "InfluxDB 1.6.7",
+                        .server = "1.6.7",
                         .health = DestinationState::Health::ok,
                         .last_answer = "204",
                         .last_answer_at = noon + 500ms,
