@@ -33,6 +33,9 @@ class TapStreams {
   void open_capture(const http::Reply& reply, const CaptureQuery& query,
                     const std::vector<std::string>& listeners);
 
+  /// Taps and captures that are open.
+  std::size_t readers() const { return readers_.size(); }
+
   /// Datagrams and pieces of streams that a reader had no room for, since the start.
   std::uint64_t skipped() const { return skipped_; }
 

@@ -269,14 +269,27 @@ std::span<const History::Ranked> Watch::ranking(TopBy by) {
 
 // ------------------------------------------------------------------------------ what goes on
 
-bool Watch::has_room_for_stream(const Asker& asker) {
-  if (streams() < streams_max) return true;
+void Watch::refuse_stream(const Asker& asker, std::string why) {
   ++streams_refused_;
-  http::Response response = http::error(
-      503, fmt::format("{} streams are open, and no more are served: close a page or a tap",
-                       streams_max));
+  http::Response response = http::error(503, std::move(why));
   response.headers.push_back({"Retry-After", "5"});
   asker.reply.send(std::move(response));
+}
+
+bool Watch::has_room_for_stream(const Asker& asker) {
+  if (streams() < streams_max) return true;
+  refuse_stream(asker, fmt::format("{} streams are open, and no more are served: close a page or "
+                                   "a tap",
+                                   streams_max));
+  return false;
+}
+
+bool Watch::has_room_for_tap(const Asker& asker) {
+  if (!has_room_for_stream(asker)) return false;
+  if (taps_.readers() < taps_max) return true;
+  refuse_stream(asker, fmt::format("{} taps and captures are open, and no more are served: close "
+                                   "one",
+                                   taps_max));
   return false;
 }
 
@@ -288,7 +301,7 @@ void Watch::tap(const Request& request, const Asker& asker) {
   const Result<TapQuery> query = parse_tap_query(request);
   if (!query) return asker.refuse(400, query.error().message);
   recent_.get([this, asker, query = query.value()](const LiveState& live) {
-    if (has_room_for_stream(asker)) taps_.open_tap(asker.reply, query, names_of(live));
+    if (has_room_for_tap(asker)) taps_.open_tap(asker.reply, query, names_of(live));
   });
 }
 
@@ -296,7 +309,7 @@ void Watch::capture(const Request& request, const Asker& asker) {
   const Result<CaptureQuery> query = parse_capture_query(request);
   if (!query) return asker.refuse(400, query.error().message);
   recent_.get([this, asker, query = query.value()](const LiveState& live) {
-    if (has_room_for_stream(asker)) taps_.open_capture(asker.reply, query, names_of(live));
+    if (has_room_for_tap(asker)) taps_.open_capture(asker.reply, query, names_of(live));
   });
 }
 

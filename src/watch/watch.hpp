@@ -42,6 +42,8 @@ namespace tally {
 class Watch {
  public:
   static constexpr std::size_t streams_max = 64;  ///< pages, taps and captures together
+  /// Of those, taps and captures: each looks at all that comes in, in main's time.
+  static constexpr std::size_t taps_max = 8;
 
   /// What it shows; all outlive it.
   struct Sources {
@@ -112,6 +114,8 @@ class Watch {
   void unknown(const http::Request& request, const Asker& asker);
 
   bool has_room_for_stream(const Asker& asker);
+  bool has_room_for_tap(const Asker& asker);
+  void refuse_stream(const Asker& asker, std::string why);
   std::span<const History::Ranked> ranking(TopBy by);
   WatchState state() const;
   std::chrono::milliseconds since(Instant then) const;

@@ -571,7 +571,8 @@ TEST_CASE("stream: 64 of all kinds, one more is 503, and a place that is left is
   std::vector<std::unique_ptr<Reader>> readers;
   const char* targets[] = {"/api/v1/stream", "/api/v1/tap", "/api/v1/capture"};
   for (std::size_t i = 0; i < Watch::streams_max; ++i)
-    readers.push_back(std::make_unique<Reader>(site, targets[i % 3]));
+    readers.push_back(
+        std::make_unique<Reader>(site, i < Watch::taps_max ? targets[1 + i % 2] : targets[0]));
   REQUIRE(site.until([&] { return site.watch->streams() == Watch::streams_max; }));
   for (const char* target : targets) {
     const ParsedAnswer refused = site.get(target);
@@ -579,7 +580,7 @@ TEST_CASE("stream: 64 of all kinds, one more is 503, and a place that is left is
     CHECK(refused.header("Retry-After") == "5");
   }
   CHECK(site.get("/health").status == 200);  // there is room for those who only ask
-  readers[1]->close();                       // a tap
+  readers[0]->close();                       // a tap
   REQUIRE(site.until([&] {
     tap_in(site, {piece_of("a:1|c")});
     return site.watch->streams() < Watch::streams_max;
@@ -633,6 +634,31 @@ TEST_CASE("tap: what it did not look at is said, and what its reader had no room
     tap_in(site, {});
     return slow.has("event: skipped\ndata: {\"datagrams\":" + std::to_string(skipped) + "}\n\n");
   }));
+}
+
+TEST_CASE("tap: there is room for so many, captures among them, beside streams of pages") {
+  Site site;
+  std::vector<std::unique_ptr<Reader>> readers;
+  for (std::size_t i = 0; i < Watch::taps_max; ++i) {
+    const char* const target = i % 2 == 0 ? "/api/v1/tap" : "/api/v1/capture";
+    readers.push_back(std::make_unique<Reader>(site, target));
+  }
+  REQUIRE(site.until([&] { return site.watch->streams() == Watch::taps_max; }));
+  const ParsedAnswer refused = site.get("/api/v1/tap");
+  CHECK(refused.status == 503);
+  CHECK(refused.body ==
+        R"({"error":"8 taps and captures are open, and no more are served: close one"})"
+        "\n");
+  CHECK(site.get("/api/v1/capture").status == 503);
+  Reader page(site, "/api/v1/stream");
+  REQUIRE(site.until([&] { return site.watch->streams() == Watch::taps_max + 1; }));
+  readers[0]->close();
+  REQUIRE(site.until([&] {
+    tap_in(site, {piece_of("a:1|c")});
+    return site.insight.taps.size() < Watch::taps_max;
+  }));
+  readers[0] = std::make_unique<Reader>(site, "/api/v1/tap");
+  CHECK(site.until([&] { return site.insight.taps.size() == Watch::taps_max; }));
 }
 
 TEST_CASE("tap: it ends with its reader") {
