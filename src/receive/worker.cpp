@@ -1,6 +1,7 @@
 #include "worker.hpp"
 
 #include <pthread.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <chrono>
@@ -9,6 +10,7 @@
 #include <span>
 #include <utility>
 
+#include "posix/held_signals.hpp"
 #include "posix/time_slice.hpp"
 #include "socket_address.hpp"
 
@@ -102,6 +104,8 @@ Worker::Worker(Listeners listeners, const Settings& settings, Window first, OnLe
     streams_ = std::make_unique<Streams>(loop_, std::move(listeners.streams), settings_.streams,
                                          stream_owner());
   }
+  // Main's, whatever it is doing just then: a process that was stopped gives one to any thread.
+  const HeldSignals held_here{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
   thread_ = std::thread([this] {
     // Where main and its helpers share this core, a flush would else keep us from it for some
     // ticks.

@@ -650,7 +650,7 @@ TEST_CASE("tap: there is room for so many, captures among them, beside streams o
         R"({"error":"8 taps and captures are open, and no more are served: close one"})"
         "\n");
   CHECK(site.get("/api/v1/capture").status == 503);
-  Reader page(site, "/api/v1/stream");
+  Reader viewer(site, "/api/v1/stream");
   REQUIRE(site.until([&] { return site.watch->streams() == Watch::taps_max + 1; }));
   readers[0]->close();
   REQUIRE(site.until([&] {

@@ -92,9 +92,36 @@ Tallyd::Tallyd(const TallydOptions& options) : process_(tallyd_command(options, 
   REQUIRE(port_ != 0);
 }
 
-void Tallyd::stop(int number) {
+// gcc 12's ThreadSanitizer now and then (4 of 1,000 stops on busy cores) holds a signal that it was
+// to hand over until the next one comes: so one comes.
+template <class Try>
+auto Tallyd::poking(std::chrono::milliseconds limit, Try attempt) {
+#ifdef __SANITIZE_THREAD__
+  constexpr std::chrono::milliseconds patience_with_it{500};
+  for (; is_signalled_ && limit > patience_with_it; limit -= patience_with_it) {
+    if (auto found = attempt(patience_with_it)) return found;
+    process_.signal(SIGUSR1);
+  }
+#endif
+  return attempt(limit);
+}
+
+void Tallyd::signal(int number) {
+  is_signalled_ = true;
   process_.signal(number);
-  const std::optional<int> status = process_.wait(5s);
+}
+
+std::optional<int> Tallyd::wait(std::chrono::milliseconds limit) {
+  return poking(limit, [this](auto time) { return process_.wait(time); });
+}
+
+bool Tallyd::wait_for_log(std::string_view text) {
+  return poking(patience, [&](auto time) { return process_.wait_for_log(text, time); });
+}
+
+void Tallyd::stop(int number) {
+  signal(number);
+  const std::optional<int> status = wait(5s);
   REQUIRE_MESSAGE(status.has_value(), "still running 5 s after signal " << number << "\n" << log());
   REQUIRE_MESSAGE(*status == 0, log());
 }

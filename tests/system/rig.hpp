@@ -51,24 +51,27 @@ class Tallyd {
   std::size_t memory_bytes() const;
   pid_t pid() const { return process_.pid(); }
 
-  void signal(int number) { process_.signal(number); }
+  void signal(int number);
   void pause() { process_.pause(); }
   void resume() { process_.resume(); }
   /// SIGTERM (or another), and REQUIREs exit status 0 within 5 s.
   void stop(int number = 15);
   /// SIGKILL, and waits.
   void kill();
-  std::optional<int> wait(std::chrono::milliseconds limit) { return process_.wait(limit); }
+  std::optional<int> wait(std::chrono::milliseconds limit);
 
   std::string log() const { return process_.log(); }
   std::string output() const { return process_.output(); }
-  bool wait_for_log(std::string_view text) { return process_.wait_for_log(text, patience); }
+  bool wait_for_log(std::string_view text);
 
  private:
+  template <class Try>
+  auto poking(std::chrono::milliseconds limit, Try attempt);
   std::uint16_t udp_port(std::string_view host) const;
 
   TemporaryDirectory directory_;
   Process process_;
+  bool is_signalled_ = false;
   std::uint16_t port_ = 0;
   std::uint16_t port_v6_ = 0;
 };
