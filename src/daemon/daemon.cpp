@@ -45,7 +45,7 @@ Daemon::Daemon(uv::Loop& loop, const LoadedConfig& loaded, spdlog::logger& logge
       windows_(loop_, config_, ledger_, logger, windows_owner()),
       flush_(loop_, config_, naming_of(config_, windows_.static_tags()), outputs_, ledger_,
              flush_owner()),
-      watching_(loop_, watching_parts()) {}
+      watching_(loop_, parts_to_see(), logger) {}
 
 Daemon::~Daemon() = default;
 
@@ -74,9 +74,8 @@ Flush::Owner Daemon::flush_owner() {
                            std::chrono::nanoseconds took) { on_flushed(std::move(window), took); }};
 }
 
-Watching::Parts Daemon::watching_parts() {
+LiveView::Parts Daemon::parts_to_see() {
   return {.loaded = loaded_,
-          .log = log_,
           .windows = windows_,
           .flush = flush_,
           .outputs = outputs_,

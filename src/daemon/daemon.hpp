@@ -45,7 +45,7 @@ class Daemon {
  private:
   Windows::Owner windows_owner();
   Flush::Owner flush_owner();
-  Watching::Parts watching_parts();
+  LiveView::Parts parts_to_see();
   void watch_signals();
   void begin_flush();
   void on_flushed(ClosedWindow window, std::chrono::nanoseconds took);

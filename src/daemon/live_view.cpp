@@ -56,8 +56,11 @@ std::vector<RefusedLine> newest_first(const RefusedRing& ring) {
 
 }  // namespace
 
-LiveView::LiveView(uv::Loop& loop, Parts parts)
-    : loop_(loop), parts_(std::move(parts)), patience_(loop, [this] { answer_live(); }) {}
+LiveView::LiveView(uv::Loop& loop, Parts parts, History& history)
+    : loop_(loop),
+      parts_(std::move(parts)),
+      history_(history),
+      patience_(loop, [this] { answer_live(); }) {}
 
 // All who ask while a question is under way get its answer.
 void LiveView::live(std::function<void(const LiveState&)> done) {
@@ -177,7 +180,7 @@ void LiveView::forget(LookFor what, std::function<void(std::vector<std::string>)
     return is_meant(key) && (keys.emplace(key), true);
   };
   parts_.flush.carry().forget_gauges(forget_one);
-  parts_.history.forget(forget_one);
+  history_.forget(forget_one);
   search(what, true, [keys = std::move(keys), done = std::move(done)](std::vector<Looked> found) {
     std::set<std::string> all = keys;
     for (Looked& each : found) all.insert(std::move(each.key));

@@ -27,17 +27,17 @@ class LiveView final : public Insight {
  public:
   /// The parts that know; all outlive the view.
   struct Parts {
-    const LoadedConfig& config;
+    const LoadedConfig& loaded;
     Windows& windows;
     Flush& flush;
     Outputs& outputs;
-    History& history;
     const Ledger& ledger;        ///< of the windows that were taken
     const RefusedRing& refused;  ///< of the same
     std::function<void(std::string_view who)> stop;
   };
 
-  LiveView(uv::Loop& loop, Parts parts);
+  /// `history` outlives the view too.
+  LiveView(uv::Loop& loop, Parts parts, History& history);
 
   /// What a worker says; no letter: its open window began anew.
   void on_letter(std::size_t worker, std::optional<Worker::Letter> letter);
@@ -48,7 +48,7 @@ class LiveView final : public Insight {
   /// Datagrams and pieces of streams that a tap had no room for, since the start.
   std::uint64_t tap_skipped() const { return tap_skipped_; }
 
-  const LoadedConfig& config() const override { return parts_.config; }
+  const LoadedConfig& config() const override { return parts_.loaded; }
   void live(std::function<void(const LiveState&)> done) override;
   void look(LookFor what, std::function<void(std::vector<Looked>)> done) override;
   void forget(LookFor what, std::function<void(std::vector<std::string>)> done) override;
@@ -76,6 +76,7 @@ class LiveView final : public Insight {
 
   uv::Loop& loop_;
   Parts parts_;
+  History& history_;
   uv::Timer patience_;
   std::vector<std::function<void(const LiveState&)>> waiting_;  // for one state
   std::uint64_t asked_ = 0;                                     // of the last report asked for

@@ -24,24 +24,14 @@ History::Settings history_settings(const Config& config, const Naming& naming) {
           .hash_seed = random_seed()};
 }
 
-LiveView::Parts view_parts(const Watching::Parts& parts, History& history) {
-  return {.config = parts.loaded,
-          .windows = parts.windows,
-          .flush = parts.flush,
-          .outputs = parts.outputs,
-          .history = history,
-          .ledger = parts.ledger,
-          .refused = parts.refused,
-          .stop = parts.stop};
-}
-
 }  // namespace
 
-Watching::Watching(uv::Loop& loop, Parts parts)
+Watching::Watching(uv::Loop& loop, LiveView::Parts parts, spdlog::logger& log)
     : loop_(loop),
       parts_(std::move(parts)),
+      log_(log),
       history_(history_settings(parts_.loaded.config, parts_.flush.naming())),
-      view_(loop, view_parts(parts_, history_)) {}
+      view_(loop, parts_, history_) {}
 
 Status Watching::open() {
   if (Status error = open_admin_port()) return error;
@@ -51,12 +41,12 @@ Status Watching::open() {
 Status Watching::open_admin_port() {
   Result<AdminListeners> opened = open_admin(parts_.loaded);
   if (!opened) return opened.error();
-  for (const std::string& warning : opened.value().warnings) parts_.log.warn("{}", warning);
+  for (const std::string& warning : opened.value().warnings) log_.warn("{}", warning);
   if (opened.value().sockets.empty()) return std::nullopt;
   admin_ = std::make_unique<AdminPort>(
       loop_, std::move(opened.value().sockets),
       AdminPort::Settings{.allow = parts_.loaded.config.admin.allow},
-      AdminPort::Around{.insight = view_, .known = known_in(history_), .log = parts_.log});
+      AdminPort::Around{.insight = view_, .known = known_in(history_), .log = log_});
   return std::nullopt;
 }
 
@@ -84,14 +74,13 @@ Status Watching::open_http() {
   const Result<Watch::Opened> opened = watch->open();
   if (!opened) {
     if (parts_.loaded.origins.contains("http.listen")) return opened.error();
-    parts_.log.warn("{}; going on without the page", opened.error().message);
+    log_.warn("{}; going on without the page", opened.error().message);
     return std::nullopt;
   }
   for (const std::string& warning : opened.value().warnings)
-    parts_.log.warn("{}; going on without it", warning);
+    log_.warn("{}; going on without it", warning);
   for (const std::string& name : opened.value().names)
-    parts_.log.info("{}: listening; open http://{} in a browser", name,
-                    name.substr(name.find(' ') + 1));
+    log_.info("{}: listening; open http://{} in a browser", name, name.substr(name.find(' ') + 1));
   http_ = std::move(watch);
   return std::nullopt;
 }

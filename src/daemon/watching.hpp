@@ -5,10 +5,8 @@
 #include <spdlog/logger.h>
 
 #include <chrono>
-#include <functional>
 #include <memory>
 #include <optional>
-#include <string_view>
 
 #include "daemon/flush.hpp"
 #include "daemon/live_view.hpp"
@@ -16,7 +14,6 @@
 #include "daemon/windows.hpp"
 #include "tally/config.hpp"
 #include "tally/ledger.hpp"
-#include "tally/refused.hpp"
 #include "tally/result.hpp"
 #include "tally/snapshot.hpp"
 #include "uv/handles.hpp"
@@ -30,18 +27,7 @@ namespace tally {
 /// Main's loop. All that it is given outlives it.
 class Watching {
  public:
-  struct Parts {
-    const LoadedConfig& loaded;
-    spdlog::logger& log;
-    Windows& windows;
-    Flush& flush;
-    Outputs& outputs;
-    const Ledger& ledger;        ///< of the windows that were taken
-    const RefusedRing& refused;  ///< of the same
-    std::function<void(std::string_view who)> stop;
-  };
-
-  Watching(uv::Loop& loop, Parts parts);
+  Watching(uv::Loop& loop, LiveView::Parts parts, spdlog::logger& log);
 
   /// Opens the ports, after those of the senders. One that cannot be had is an error if somebody
   /// has set it, and else a warning: receiving matters more.
@@ -68,7 +54,8 @@ class Watching {
   std::string metrics(const LiveState& live) const;
 
   uv::Loop& loop_;
-  Parts parts_;
+  LiveView::Parts parts_;
+  spdlog::logger& log_;
   History history_;
   LiveView view_;
   std::unique_ptr<Watch> http_;       // none: off

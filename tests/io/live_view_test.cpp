@@ -40,8 +40,10 @@ class Rig {
         outputs_(loop, log_),
         windows_(loop, loaded_.config, ledger, log_, windows_owner()),
         flush_(loop, loaded_.config, {}, outputs_, ledger, flush_owner()),
-        view(loop, {loaded_, windows_, flush_, outputs_, history_, ledger, refused_,
-                    [this](std::string_view who) { stopped_by = who; }}) {
+        view(loop,
+             {loaded_, windows_, flush_, outputs_, ledger, refused_,
+              [this](std::string_view who) { stopped_by = who; }},
+             history_) {
     REQUIRE_FALSE(windows_.open());
     REQUIRE_FALSE(outputs_.open(loaded_.config));
     windows_.start();

@@ -23,7 +23,7 @@ function newDestination({ name }) {
     { name: "dropped", label: "Dropped", type: "number" },
   ]);
   tr.where = el("small", { class: "muted" });
-  tr.named.name.append(el("bdi", {}, plain(name || "standard output")), el("br"), tr.where);
+  tr.named.name.append(el("bdi", {}, plain(name)), el("br"), tr.where);
   tr.state = tr.named.state.appendChild(el("span", { class: "state" }));
   tr.answer = tr.named.answer.appendChild(el("bdi"));
   tr.when = el("small", { class: "muted" });
