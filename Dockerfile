@@ -8,7 +8,7 @@ FROM debian:bookworm-slim AS build
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
       g++ meson ninja-build pkg-config \
-      libcurl4-openssl-dev libcxxopts-dev libdeflate-dev libfmt-dev libjs-dygraphs libmicrohttpd-dev \
+      libcurl4-openssl-dev libcxxopts-dev libfmt-dev libisal-dev libjs-dygraphs libmicrohttpd-dev \
       libspdlog-dev libtomlplusplus-dev libuv1-dev libxxhash-dev \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /tallyd
@@ -22,7 +22,7 @@ FROM debian:bookworm-slim
 # CA certificates are for an influxdb.url that starts with https.
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-      ca-certificates libcurl4 libdeflate0 libfmt9 libmicrohttpd12 libspdlog1.10 libstdc++6 libtomlplusplus3 \
+      ca-certificates libcurl4 libfmt9 libisal2 libmicrohttpd12 libspdlog1.10 libstdc++6 libtomlplusplus3 \
       libuv1 libxxhash0 \
  && rm -rf /var/lib/apt/lists/*
 COPY --from=build /out/usr/bin/tallyd /out/usr/bin/tallyd-demo /usr/bin/

@@ -28,7 +28,7 @@ watch_documents='(assets|health|history_documents|json_writer|live_documents|pca
 tools_core='(columns|dashboard|dashboard_query|event_stream|json_view|packet|pcap|replay_report|statsd_line|tap_text|target|top_data|top_state|top_view)'
 layers=(
   "include/tally/.*                 $std|$contracts"
-  "src/base/gzip\..*                $pure|\"base/.*\"|<libdeflate\.h>"
+  "src/base/gzip\..*                $pure|\"base/.*\"|<isa-l/igzip_lib\.h>"
   "src/base/.*                      $pure|\"base/.*\"|<arpa/inet\.h>"  # inet_pton: text to bytes
   "src/parse/.*                     $pure|\"parse/.*\"|<[a-z]+intrin\.h>"
   "src/aggregate/.*                 $pure|\"aggregate/.*\"|<xxhash\.h>|<[a-z]+intrin\.h>"
@@ -162,8 +162,8 @@ src/deliver/verdict.cpp~#include <curl/curl.h>~bad
 src/deliver/http.cpp~#include <curl/curl.h>~good
 src/deliver/influx_writer.cpp~#include <curl/curl.h>~bad
 src/deliver/influx_writer.cpp~#include "spool/backlog.hpp"~good
-src/base/gzip.cpp~#include <libdeflate.h>~good
-src/base/text.cpp~#include <libdeflate.h>~bad
+src/base/gzip.cpp~#include <isa-l/igzip_lib.h>~good
+src/base/text.cpp~#include <isa-l/igzip_lib.h>~bad
 src/spool/spool.cpp~#include "posix/descriptor.hpp"~good
 src/spool/spool.cpp~#include "deliver/http.hpp"~bad
 src/spool/format.cpp~#include <unistd.h>~bad

@@ -8,7 +8,7 @@
 # shellcheck disable=SC2034  # read by those who source this
 build_packages=(
   g++ meson ninja-build pkg-config
-  libcurl4-openssl-dev libcxxopts-dev libdeflate-dev libfmt-dev libjs-dygraphs libmicrohttpd-dev
+  libcurl4-openssl-dev libcxxopts-dev libfmt-dev libisal-dev libjs-dygraphs libmicrohttpd-dev
   libspdlog-dev libtomlplusplus-dev libuv1-dev libxxhash-dev
 )
 run_packages=(curl)

@@ -7,8 +7,8 @@
 
 namespace tally {
 
-/// `plain` in the gzip format (RFC 1952) at level 1, which makes line protocol a ninth of its size;
-/// level 6 takes five times the time for two per cent more. The same bytes give the same bytes.
+/// `plain` in the gzip format (RFC 1952) at ISA-L's level 1, which makes line protocol of counters
+/// a tenth of its size, of timers a third. The same bytes do not always give the same bytes.
 /// Nothing if there is no memory: then send it as it is.
 std::optional<std::string> gzip(std::string_view plain);
 

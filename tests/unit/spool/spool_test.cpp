@@ -15,7 +15,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/gzip.hpp"
 #include "spool_rig.hpp"
 
 using namespace tally;
@@ -705,16 +704,4 @@ TEST_CASE("spool F39: the record that is being sent is not counted as dropped") 
   CHECK(drain(*spool).back() == 400);
   CHECK(spool->counts().waiting == 0);
   CHECK(spool->counts().records_waiting == 0);
-}
-
-TEST_CASE("gunzip: gives what gzip took, and nothing else") {
-  const std::string plain = payload_of(1, 1000).body;
-  const std::string packed = *gzip(plain);
-  CHECK(gunzip(packed, plain.size()) == plain);
-  CHECK_FALSE(gunzip(packed, plain.size() - 1));
-  CHECK_FALSE(gunzip(packed.substr(0, packed.size() - 1), 1 << 20));
-  CHECK_FALSE(gunzip(packed + "x", 1 << 20));
-  CHECK_FALSE(gunzip("", 1 << 20));
-  CHECK_FALSE(gunzip("no gzip", 1 << 20));
-  CHECK(gunzip(*gzip(""), 0) == "");
 }
