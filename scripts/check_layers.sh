@@ -37,7 +37,7 @@ layers=(
   "src/config/.*                    $pure|\"config/.*\"|<toml\+\+/toml\.h>|<arpa/inet\.h>"  # inet_pton: text to bytes
   "src/deliver/known_series\..*     $pure|\"deliver/$deliver_core\.hpp\"|<xxhash\.h>"
   "src/deliver/$deliver_core\..*   $pure|\"deliver/$deliver_core\.hpp\""
-  "src/posix/.*                     $std|$posix|$own|<link\.h>"
+  "src/posix/.*                     $std|$posix|$own|<(link|malloc)\.h>"
   "src/spool/crc32c\..*             $pure|\"spool/$spool_core\.hpp\"|<[a-z]+intrin\.h>"
   "src/spool/$spool_core\..*       $pure|\"spool/$spool_core\.hpp\""
   "src/spool/.*                     $shell|\"spool/.*\"|\"base/gzip\.hpp\""

@@ -2,7 +2,6 @@
 //
 // Exit status: 0 all well, 1 something failed, 2 the command line or the configuration is wrong.
 
-#include <malloc.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,6 +19,7 @@
 #include "daemon/sources.hpp"
 #include "daemon/spool_verb.hpp"
 #include "daemon/wall_clock.hpp"
+#include "posix/memory.hpp"
 #include "tools/capture.hpp"
 #include "tools/grafana.hpp"
 #include "tools/replay.hpp"
@@ -109,9 +109,7 @@ int run(const std::vector<std::string>& arguments) {
 }  // namespace tally
 
 int main(int argc, char** argv) {
-  // glibc would raise this with the first large block that is freed, and from then on keep what a
-  // burst of series took; and calloc would clear memory that the kernel gives cleared.
-  mallopt(M_MMAP_THRESHOLD, 128 << 10);
+  tally::keep_freed_memory();
   std::ios::sync_with_stdio(false);
   return tally::run(std::vector<std::string>(argv + (argc > 0), argv + argc));
 }

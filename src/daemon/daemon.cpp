@@ -11,6 +11,7 @@
 
 #include "daemon/log.hpp"
 #include "daemon/sources.hpp"
+#include "posix/memory.hpp"
 #include "posix/start_pages.hpp"
 #include "tally/text.hpp"
 
@@ -25,6 +26,10 @@ constexpr milliseconds drain_within{3500};
 constexpr milliseconds disk_within{200};  // a sync that is under way at the end
 
 constexpr int niceness = 5;  // of main
+
+// Some 15 MB: fewer leave what is not worth the time.
+constexpr std::size_t burst_series = 100'000;
+constexpr std::size_t burst_bytes_left = 1 << 20;
 
 Naming naming_of(const Config& config, const std::vector<StaticTag>& static_tags) {
   return {.prefix = config.output.prefix,
@@ -136,9 +141,20 @@ void Daemon::on_flushed(ClosedWindow window, std::chrono::nanoseconds took) {
   log_.debug("window {}: {} series", window.number, window.gathered.table.size());
   log_losses(window.is_last);
   watching_.end(window, took);
+  const std::size_t series = window.gathered.table.size();
   windows_.give_back(std::move(window.gathered.table));
+  end_burst(series);
   if (window.is_last) return outputs_.drain(drain_within, [this] { finish(); });
   begin_flush();
+}
+
+// Not before its points are out too, which a slow database may take some windows for.
+void Daemon::end_burst(std::size_t series) {
+  burst_ = std::max(burst_, series);
+  const bool is_over = burst_ > burst_series && 2 * series < burst_;
+  if (!is_over || std::ranges::max(outputs_.memory_bytes()) > burst_bytes_left) return;
+  give_back_freed_memory();
+  burst_ = series;
 }
 
 void Daemon::log_losses(bool is_last) {

@@ -10,6 +10,7 @@
 #include <spdlog/logger.h>
 
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
@@ -49,6 +50,7 @@ class Daemon {
   void watch_signals();
   void begin_flush();
   void on_flushed(ClosedWindow window, std::chrono::nanoseconds took);
+  void end_burst(std::size_t series);
   void log_losses(bool is_last);
   std::optional<std::string> newest_refused() const;
   void log_refused() const;
@@ -71,6 +73,7 @@ class Daemon {
   Windows windows_;
   Flush flush_;
   Watching watching_;
+  std::size_t burst_ = 0;  // series of the largest window whose memory is still ours
   bool is_stopping_ = false;
   bool was_signalled_ = false;  // to stop
   int exit_status_ = 0;

@@ -430,3 +430,29 @@ TEST_CASE("hostile datagrams: past limits.series new names are refused, known se
                            .accepted = series_max + good_series,
                            .refused = datagrams_a_class - good_series});
 }
+
+TEST_CASE("a burst of new series: the memory it took is given back when it is over") {
+  constexpr int series = 300'000;
+  Influxd influxd;
+  influxd.start();
+  Tallyd tallyd({.influxdb_url = influxd.url(),
+                 .interval = "1s",
+                 .sets = {"http.history=0", "limits.series=1000000"}});
+  const std::size_t before = tallyd.memory_bytes();
+  StatsdSender sender(tallyd.port());
+  std::string datagram;
+  for (int i = 0; i < series; ++i) {
+    datagram += "burst." + std::to_string(i) + ":1|c\n";
+    if (datagram.size() < 60'000 && i + 1 < series) continue;  // some thousands, to be quick
+    sender.send(datagram);
+    datagram.clear();
+  }
+  sender.wait_until_read();
+  const std::size_t during = tallyd.memory_bytes();
+  MESSAGE("before, during: ", before >> 20, ", ", during >> 20, " MiB");
+  if (is_sanitized) return tallyd.stop();  // their malloc keeps what was freed
+  CHECK(during > before + (16 << 20));
+  CHECK(eventually(patience, [&] { return tallyd.memory_bytes() < before + (15 << 20); }));
+  MESSAGE("after: ", tallyd.memory_bytes() >> 20, " MiB");
+  tallyd.stop();
+}
