@@ -60,7 +60,8 @@ struct Credentials {
 /// A POST to a server, without its url.
 struct ApiRequest {
   std::string path;  ///< begins with '/', query included; of 0.8 with user and password in it
-  std::string body;  ///< not compressed
+  /// Not compressed. Nothing: the payload's own, which need not be copied to be packed.
+  std::optional<std::string> body;
   std::vector<std::string> headers;  ///< "Name: value", Content-Type and Authorization
   /// Whether the next request may use this one's connection: 0.8 closes idle ones after 5 s, just
   /// when a request may be on its way.
@@ -70,7 +71,7 @@ struct ApiRequest {
   std::vector<std::uint32_t> left_out;
 };
 
-/// The POST that writes a payload: for 0.8 as its JSON, else the body as it is. The same payload
+/// The POST that writes a payload: for 0.8 as its JSON, else its own body. The same payload
 /// always makes the same request, so a resend overwrites.
 ///
 /// A retention policy makes bucket "database/policy" in 2.x, as its own mapping of 1.x does. 0.8

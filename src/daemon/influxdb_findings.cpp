@@ -284,7 +284,7 @@ OwnNames own_names(const Config& config) {
 std::string field_keys_query(const OwnNames& names) {
   std::string endings;
   for (const OwnNames::Ending& ending : names.endings)
-    endings += (endings.empty() ? "" : "|") + escaped(ending.text);
+    endings += fmt::format("{}{}", endings.empty() ? "" : "|", escaped(ending.text));
   return fmt::format("SHOW FIELD KEYS FROM /^{}{}({})$/ LIMIT 200", escaped(names.beginning),
                      names.is_whole ? "" : ".*", endings);
 }

@@ -274,7 +274,7 @@ std::string Transfer::reason_of(CURLcode result) const {
 
 HttpRequest post_to(const std::string& url, ApiRequest request) {
   return {.url = url + request.path,
-          .body = std::move(request.body),
+          .body = std::move(request.body).value_or(""),
           .headers = std::move(request.headers),
           .keeps_connection = request.keeps_connection};
 }

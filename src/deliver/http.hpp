@@ -37,7 +37,8 @@ struct HttpRequest {
   std::function<bool(std::string_view piece)> on_body = {};
 };
 
-/// A POST to the server at `url`, which has no slash at its end.
+/// A POST to the server at `url`, which has no slash at its end; empty if the request has no body
+/// of its own.
 HttpRequest post_to(const std::string& url, ApiRequest request);
 
 /// Sends requests through libcurl, driven by the loop. Connections are kept and used again.

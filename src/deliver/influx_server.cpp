@@ -68,13 +68,16 @@ void InfluxServer::send(Writing writing) {
   Sent sent{.to = settings_.destination, .creations = creations_};
   ApiRequest request = write_request(sent.to, settings_.credentials, *writing.payload);
   sent.left_out = std::move(request.left_out);
-  HttpRequest write = post_to(url_, std::move(request));
+  const std::string_view body = request.body ? *request.body : writing.payload->body;
   std::optional<std::string> packed;
-  if (settings_.gzip) packed = gzip(write.body);
+  if (settings_.gzip) packed = gzip(body);
   if (packed) {
-    write.body = std::move(*packed);
-    write.headers.emplace_back("Content-Encoding: gzip");
+    request.headers.emplace_back("Content-Encoding: gzip");
+    request.body = std::move(packed);
+  } else if (!request.body) {
+    request.body = body;
   }
+  HttpRequest write = post_to(url_, std::move(request));
   http_.send(std::move(write),
              [this, writing = std::move(writing), sent = std::move(sent)](Response response) {
                writing.done(judged(std::move(response), *writing.payload, sent));

@@ -97,9 +97,9 @@ std::string query_credentials(const Credentials& credentials) {
   return "u=" + url_encoded(credentials.username) + "&p=" + url_encoded(credentials.password);
 }
 
-ApiRequest line_protocol_to(std::string path, const Payload& payload) {
+ApiRequest line_protocol_to(std::string path) {
   return {.path = std::move(path),
-          .body = payload.body,
+          .body = std::nullopt,
           .headers = {"Content-Type: text/plain; charset=utf-8"}};
 }
 
@@ -120,7 +120,7 @@ ApiRequest write_1(const Destination& to, const Credentials& credentials, const 
   std::string path = "/write?db=" + url_encoded(to.database);
   if (!to.retention_policy.empty()) path += "&rp=" + url_encoded(to.retention_policy);
   path += fmt::format("&precision={}", precision_word(payload.precision));
-  ApiRequest request = line_protocol_to(std::move(path), payload);
+  ApiRequest request = line_protocol_to(std::move(path));
   append_authorization_1(request.headers, credentials);
   return request;
 }
@@ -128,10 +128,9 @@ ApiRequest write_1(const Destination& to, const Credentials& credentials, const 
 ApiRequest write_2(const Destination& to, const Credentials& credentials, const Payload& payload) {
   std::string bucket = to.database;
   if (!to.retention_policy.empty()) bucket += '/' + to.retention_policy;
-  ApiRequest request = line_protocol_to(
-      fmt::format("/api/v2/write?org={}&bucket={}&precision={}", url_encoded(to.org),
-                  url_encoded(bucket), precision_word(payload.precision)),
-      payload);
+  ApiRequest request = line_protocol_to(fmt::format("/api/v2/write?org={}&bucket={}&precision={}",
+                                                    url_encoded(to.org), url_encoded(bucket),
+                                                    precision_word(payload.precision)));
   append_authorization_2(request.headers, credentials);
   return request;
 }
@@ -139,8 +138,7 @@ ApiRequest write_2(const Destination& to, const Credentials& credentials, const 
 ApiRequest write_3(const Destination& to, const Credentials& credentials, const Payload& payload) {
   ApiRequest request =
       line_protocol_to(fmt::format("/api/v3/write_lp?db={}&precision={}&accept_partial=true",
-                                   url_encoded(to.database), precision_word_3(payload.precision)),
-                       payload);
+                                   url_encoded(to.database), precision_word_3(payload.precision)));
   append_authorization_3(request.headers, credentials);
   return request;
 }
@@ -173,13 +171,13 @@ std::optional<ApiRequest> create_database_request(const Destination& to,
   }
   if (to.api != Api::v0_8) return std::nullopt;
   const std::string query = query_credentials(credentials);
-  ApiRequest request{.path = query.empty() ? "/db" : "/db?" + query,
-                     .body = "{\"name\":",
-                     .headers = {"Content-Type: application/json"},
-                     .keeps_connection = false};
-  append_json_string(request.body, to.database);
-  request.body += '}';
-  return request;
+  std::string body = "{\"name\":";
+  append_json_string(body, to.database);
+  body += '}';
+  return ApiRequest{.path = query.empty() ? "/db" : "/db?" + query,
+                    .body = std::move(body),
+                    .headers = {"Content-Type: application/json"},
+                    .keeps_connection = false};
 }
 
 }  // namespace tally
