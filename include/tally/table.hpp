@@ -105,6 +105,10 @@ class Table {
   std::size_t size() const;  ///< series
   bool empty() const { return size() == 0; }
 
+  /// Makes room for so many series in some microseconds: what the kernel has to give for it, it
+  /// gives while they arrive. REQUIRES: empty.
+  void reserve(std::size_t series);
+
   /// Makes room for so many series and touches it, so that neither is done while they arrive; gives
   /// back what a burst has left. Some milliseconds for a million. REQUIRES: empty.
   void expect(std::size_t series);

@@ -436,6 +436,11 @@ void Table::forget(std::size_t index) {
   cell.is_forgotten = true;
 }
 
+void Table::reserve(std::size_t series) {
+  assert(empty());
+  impl_->buckets.reserve(series);
+}
+
 void Table::expect(std::size_t series) {
   assert(empty());
   impl_->buckets.expect(series);

@@ -179,6 +179,8 @@ void Worker::on_order(Close order) {
   Gathered gathered = std::move(gathered_);
   if (order.next) {
     gathered_ = Gathered(std::move(order.next->table), listeners_, order.next->opened);
+    // Main knows of the window before: of this one's series most come again.
+    gathered_.table.reserve(gathered.table.size());
     hand_over(order.window, std::move(gathered));
     return;
   }

@@ -142,4 +142,8 @@ TEST_CASE("buckets: room that was expected is there, and what a burst left is gi
   CHECK(buckets.capacity() == large);
   buckets.expect(1000);
   CHECK(buckets.capacity() < large / 100);
+  buckets.reserve(1'000'000);
+  CHECK(buckets.capacity() == large);
+  buckets.reserve(1000);  // there is room
+  CHECK(buckets.capacity() == large);
 }
