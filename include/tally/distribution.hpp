@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "tally/exponential_histogram.hpp"
@@ -31,9 +32,11 @@ class Distribution {
 
   void merge(const Distribution& other);
 
-  double count() const { return weight_; }  ///< sum of weights
+  double count() const {
+    return rest_ ? rest_->weight : static_cast<double>(samples_);
+  }  ///< sum of weights
   double sum() const { return sum_; }
-  double mean() const { return sum_ / weight_; }
+  double mean() const { return sum_ / count(); }
   double min() const { return min_; }
   double max() const { return max_; }
 
@@ -77,18 +80,31 @@ class Distribution {
     void add(double value, double each);
     void merge(const Moments& other);
   };
+  // What few need: those that are sampled, and those with many values.
+  struct Rest {
+    double weight;                   // sum
+    std::vector<double> weights;     // of values_; empty while each is 1
+    ExponentialHistogram histogram;  // of all, beyond exact_max
+    Moments spilled;                 // of what is in the histogram
+  };
+
+  Rest& rest();
+  double weight_of(std::size_t i) const;
+  void keep(double value, double weight);
+  void add_rarely(double value, double weight);
   void spill();  // from exact values to the histogram
   std::vector<Value> ascending() const;
   Moments moments() const;
 
+  // One cache line, as most that a timer costs is the way to it.
   std::uint64_t samples_ = 0;
-  double weight_ = 0;
   double sum_ = 0;
   double min_ = 0;
   double max_ = 0;
-  std::vector<Value> exact_;        // while is_exact()
-  ExponentialHistogram histogram_;  // from then on
-  Moments spilled_;                 // of what is in the histogram
+  std::vector<double> values_;  // while is_exact()
+  std::unique_ptr<Rest> rest_;
 };
+
+static_assert(sizeof(Distribution) == 64);
 
 }  // namespace tally

@@ -25,18 +25,40 @@ bool Distribution::add(double value, double weight) {
   if (!std::isfinite(sum)) return false;
   min_ = empty() ? value : std::min(min_, value);
   max_ = empty() ? value : std::max(max_, value);
-  ++samples_;
   sum_ = sum;
-  weight_ += weight;
-  if (samples_ <= exact_max) {
-    if (exact_.empty()) exact_.reserve(8);  // else the first eight would move three times
-    exact_.push_back({value, weight});
+  if (rest_ != nullptr || weight != 1 || samples_ == exact_max) [[unlikely]] {
+    add_rarely(value, weight);
     return true;
   }
-  if (!exact_.empty()) spill();
-  spilled_.add(value, weight);
-  histogram_.add(value, weight);
+  ++samples_;
+  if (values_.empty()) values_.reserve(8);  // else the first eight would move three times
+  values_.push_back(value);
   return true;
+}
+
+void Distribution::add_rarely(double value, double weight) {
+  rest().weight += weight;
+  if (++samples_ <= exact_max) return keep(value, weight);
+  if (!values_.empty()) spill();
+  rest_->spilled.add(value, weight);
+  rest_->histogram.add(value, weight);
+}
+
+Distribution::Rest& Distribution::rest() {
+  if (rest_ == nullptr)
+    rest_ = std::make_unique<Rest>(Rest{
+        .weight = static_cast<double>(samples_), .weights = {}, .histogram = {}, .spilled = {}});
+  return *rest_;
+}
+
+double Distribution::weight_of(std::size_t i) const {
+  return rest_ == nullptr || rest_->weights.empty() ? 1 : rest_->weights[i];
+}
+
+void Distribution::keep(double value, double weight) {
+  if (weight != 1 && rest().weights.empty()) rest().weights.resize(values_.size(), 1);
+  if (weight != 1 || (rest_ && !rest_->weights.empty())) rest_->weights.push_back(weight);
+  values_.push_back(value);
 }
 
 void Distribution::Moments::add(double value, double each) {
@@ -57,54 +79,60 @@ void Distribution::Moments::merge(const Moments& other) {
 
 // Two divisions a sample: left to the end of the window, which is another thread's.
 Distribution::Moments Distribution::moments() const {
-  Moments all = spilled_;
-  for (const Value& each : exact_) all.add(each.value, each.weight);
+  Moments all = rest_ ? rest_->spilled : Moments();
+  for (std::size_t i = 0; i < values_.size(); ++i) all.add(values_[i], weight_of(i));
   return all;
 }
 
 void Distribution::spill() {
-  for (const Value& each : exact_) {
-    spilled_.add(each.value, each.weight);
-    histogram_.add(each.value, each.weight);
+  for (std::size_t i = 0; i < values_.size(); ++i) {
+    rest().spilled.add(values_[i], weight_of(i));
+    rest().histogram.add(values_[i], weight_of(i));
   }
-  exact_ = {};
+  values_ = {};
+  rest().weights = {};
 }
 
 void Distribution::merge(const Distribution& other) {
   if (other.empty()) return;
   min_ = empty() ? other.min_ : std::min(min_, other.min_);
   max_ = empty() ? other.max_ : std::max(max_, other.max_);
-  weight_ += other.weight_;
+  const bool is_plain = rest_ == nullptr && other.rest_ == nullptr;
+  const double weight = count() + other.count();
   sum_ += other.sum_;
+  const bool stays_exact = samples_ + other.samples_ <= exact_max;
+  if (!is_plain || !stays_exact) rest().weight = weight;
   samples_ += other.samples_;
-  if (is_exact()) {
-    exact_.insert(exact_.end(), other.exact_.begin(), other.exact_.end());
+  if (stays_exact) {
+    for (std::size_t i = 0; i < other.values_.size(); ++i)
+      keep(other.values_[i], other.weight_of(i));
     return;
   }
   spill();
-  spilled_.merge(other.moments());
-  histogram_.merge(other.histogram_);
-  for (const Value& each : other.exact_) histogram_.add(each.value, each.weight);
+  rest_->spilled.merge(other.moments());
+  if (other.rest_) rest_->histogram.merge(other.rest_->histogram);
+  for (std::size_t i = 0; i < other.values_.size(); ++i)
+    rest_->histogram.add(other.values_[i], other.weight_of(i));
 }
 
 std::vector<double> Distribution::kept_values() const {
-  std::vector<double> values;
-  for (const Value& each : exact_) values.push_back(each.value);
-  return values;
+  return values_;
 }
 
 double Distribution::stddev() const {
   const double m2 = moments().m2;
   // Rounding can leave a trace below zero where all values are equal; minus infinity is no trace.
-  return std::sqrt((m2 < 0 && std::isfinite(m2) ? 0 : m2) / weight_);
+  return std::sqrt((m2 < 0 && std::isfinite(m2) ? 0 : m2) / count());
 }
 
 std::vector<Distribution::Value> Distribution::ascending() const {
-  std::vector<Value> values = exact_;
+  std::vector<Value> values;
   if (is_exact()) {
+    values.reserve(values_.size());
+    for (std::size_t i = 0; i < values_.size(); ++i) values.push_back({values_[i], weight_of(i)});
     std::ranges::sort(values, {}, &Value::value);
   } else {
-    for (const auto& bucket : histogram_.ascending())
+    for (const auto& bucket : rest_->histogram.ascending())
       values.push_back({std::clamp(bucket.value, min_, max_), bucket.weight});
   }
   return values;
@@ -115,7 +143,7 @@ void Distribution::percentiles(const std::vector<double>& percents, double* out)
   std::size_t at = 0;
   double reached = values.front().weight;
   for (const double percent : percents) {
-    const double rank = percent * weight_ / 100 * nearly;
+    const double rank = percent * count() / 100 * nearly;
     while (reached < rank && at + 1 < values.size()) reached += values[++at].weight;
     *out++ = values[at].value;
   }
@@ -123,7 +151,7 @@ void Distribution::percentiles(const std::vector<double>& percents, double* out)
 
 double Distribution::median() const {
   const std::vector<Value> values = ascending();
-  const double half = weight_ / 2;
+  const double half = count() / 2;
   std::size_t at = 0;
   double reached = values.front().weight;
   while (reached < half * nearly && at + 1 < values.size()) reached += values[++at].weight;
@@ -134,7 +162,7 @@ double Distribution::median() const {
 double Distribution::sum_squares() const {
   if (is_exact()) {
     double sum = 0;
-    for (const Value& each : exact_) sum += each.weight * each.value * each.value;
+    for (std::size_t i = 0; i < values_.size(); ++i) sum += weight_of(i) * values_[i] * values_[i];
     return sum;
   }
   const Moments all = moments();
@@ -145,11 +173,12 @@ void Distribution::lowest(const std::vector<double>& percents, Lowest* out) cons
   const std::vector<Value> values = ascending();
   std::size_t at = 0;
   Lowest whole{.upper = values.front().value};  // of the values before `at`
+  const double weight = this->count();
   for (const double percent : percents) {
     const bool is_all = samples_ == 1 || percent == 100;
-    const double count = is_all ? weight_ : std::floor(percent * weight_ / 100 + 0.5);
-    if (count >= weight_) {
-      *out++ = {.count = weight_, .sum = sum_, .sum_squares = sum_squares(), .upper = max_};
+    const double count = is_all ? weight : std::floor(percent * weight / 100 + 0.5);
+    if (count >= weight) {
+      *out++ = {.count = weight, .sum = sum_, .sum_squares = sum_squares(), .upper = max_};
       continue;
     }
     for (; at + 1 < values.size(); ++at) {

@@ -105,7 +105,7 @@ bool add_to_gauge(Cell& cell, const Heard& heard, Instant now) {
       cell.state.members->add(heard.member);
       return true;
     default:
-      return cell.state.values->add(heard.value, 1 / heard.rate);
+      return cell.state.values->add(heard.value, heard.rate == 1 ? 1 : 1 / heard.rate);
   }
 }
 

@@ -126,26 +126,46 @@ TEST_CASE("distribution: small spreads on large values keep their standard devia
 }
 
 TEST_CASE("distribution: merged parts equal the whole, however they are cut and ordered") {
-  for (const std::size_t size : {6U, 900U, 1024U, 1030U, 3'000U, 9'000U}) {
-    INFO(size, " values");
-    const auto values = draw_values(size, size + 1);
-    const Distribution whole = distribution_of(values);
-    std::vector<Weighted> cuts[3];
-    for (std::size_t i = 0; i < size; ++i) cuts[i * 2654435761U / 7 % 3].push_back(values[i]);
-    const Distribution parts[3] = {distribution_of(cuts[0]), distribution_of(cuts[1]),
-                                   distribution_of(cuts[2])};
-    Distribution left = parts[0], right = parts[1], swapped = parts[2];
-    left.merge(parts[1]);
-    left.merge(parts[2]);
-    right.merge(parts[2]);
-    Distribution nested = parts[0];
-    nested.merge(right);
-    swapped.merge(parts[1]);
-    swapped.merge(parts[0]);
-    for (const Distribution* merged : {&left, &nested, &swapped}) {
-      CHECK(merged->is_exact() == whole.is_exact());
-      check_moments(*merged, values);
-      CHECK(percentiles_of(*merged) == percentiles_of(whole));
+  // The parts whose values come with weights of 1 only: what is not sampled is kept in less.
+  for (const unsigned plain_parts : {0U, 1U, 3U, 6U, 7U}) {
+    for (const std::size_t size : {6U, 900U, 1024U, 1030U, 3'000U, 9'000U}) {
+      INFO(size, " values, plain parts ", plain_parts);
+      auto values = draw_values(size, size + 1);
+      std::vector<Weighted> cuts[3];
+      for (std::size_t i = 0; i < size; ++i) {
+        const std::size_t part = i * 2654435761U / 7 % 3;
+        if ((plain_parts >> part & 1) != 0) values[i].weight = 1;
+        cuts[part].push_back(values[i]);
+      }
+      const Distribution whole = distribution_of(values);
+      const auto part = [&](std::size_t at) { return distribution_of(cuts[at]); };
+      Distribution left = part(0), right = part(1), swapped = part(2);
+      left.merge(part(1));
+      left.merge(part(2));
+      right.merge(part(2));
+      Distribution nested = part(0);
+      nested.merge(right);
+      swapped.merge(part(1));
+      swapped.merge(part(0));
+      for (const Distribution* merged : {&left, &nested, &swapped}) {
+        CHECK(merged->is_exact() == whole.is_exact());
+        check_moments(*merged, values);
+        CHECK(percentiles_of(*merged) == percentiles_of(whole));
+      }
+    }
+  }
+}
+
+TEST_CASE("distribution: the first sampled value may come at any time") {
+  for (const std::size_t size : {3U, 1024U, 1025U}) {
+    for (const std::size_t sampled : {std::size_t{0}, size / 2, size - 1}) {
+      INFO(size, " values, sampled: ", sampled);
+      auto values = draw_values(size, 5);
+      for (Weighted& value : values) value.weight = 1;
+      values[sampled].weight = 10;
+      const Distribution distribution = distribution_of(values);
+      check_moments(distribution, values);
+      check_percentiles(distribution, values);
     }
   }
 }
