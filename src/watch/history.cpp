@@ -117,8 +117,9 @@ struct History::Impl {
   std::optional<std::chrono::milliseconds> ttl(const RecordedSeries& series) const;
   std::vector<std::string> lines(const RecordedSeries& series) const;
 
+  enum class Reads : std::uint8_t { cells, records };
   template <class Visit>
-  void each_known(Visit visit) const;
+  void each_known(Reads what, Visit visit) const;
   std::vector<Candidate> candidates(const HistoryQuery& query) const;
   void sort(std::vector<Candidate>& found, const HistoryQuery& query) const;
   void measure_lines(std::span<Candidate> found) const;
@@ -188,6 +189,10 @@ void History::Impl::note_some(std::span<const Point> points, const Snapshot& who
   for (std::size_t i = 0; i < points.size(); ++i) {
     const std::string_view key = points[i].key;
     if (time_of_series_key(key) != 0) continue;
+    if (candidates[i] == 0 && records.is_full()) {
+      ++left_out;
+      continue;
+    }
     RecordedSeries* series = records.find(hashes[i], key, candidates[i]);
     if (series == nullptr) series = add(hashes[i], key);
     if (series != nullptr) note_one(points[i], *series, whole);
@@ -318,12 +323,13 @@ std::optional<HistoryDetail> History::view(SeriesId id) const {
 
 // ------------------------------------------------------------------------------ many series
 
-/// Calls `visit(series, at)` for those that are known, and asks for their records ahead.
+/// Calls `visit(series, at)` for those that are known, and asks for their records ahead if they
+/// will be read: all of them are more than a cache holds, and a receiver next to us needs that too.
 template <class Visit>
-void History::Impl::each_known(Visit visit) const {
+void History::Impl::each_known(Reads what, Visit visit) const {
   for (std::size_t at = 0; at < records.cells(); ++at) {
     const std::size_t next = at + records_ahead;
-    if (next < records.cells()) prefetch(records[next].record.get());
+    if (what == Reads::records && next < records.cells()) prefetch(records[next].record.get());
     if (records[at].record != nullptr) visit(records[at], static_cast<std::uint32_t>(at));
   }
 }
@@ -331,15 +337,19 @@ void History::Impl::each_known(Visit visit) const {
 std::vector<Candidate> History::Impl::candidates(const HistoryQuery& query) const {
   const Match match(query.match);
   std::vector<Candidate> found;
-  each_known([&](const RecordedSeries& series, std::uint32_t at) {
-    if (query.kind && *query.kind != series.kind) return;
-    if (!match.is_all() && !match(series.record->name())) return;
-    if (query.leaves_out_own && is_own_name(series.record->name())) return;
-    double by = 0;
-    if (query.sort == SortBy::rate && is_current(series)) by = static_cast<double>(series.rate);
-    if (query.sort == SortBy::last) by = layout().last(*series.record);
-    found.push_back({by, at});
-  });
+  if (match.is_all()) found.reserve(records.size());
+  const bool reads_records = !match.is_all() || query.sort == SortBy::last;
+  each_known(reads_records ? Reads::records : Reads::cells,
+             [&](const RecordedSeries& series, std::uint32_t at) {
+               if (query.kind && *query.kind != series.kind) return;
+               if (!match.is_all() && !match(series.record->name())) return;
+               if (query.leaves_out_own && series.is_own) return;
+               double by = 0;
+               if (query.sort == SortBy::rate && is_current(series))
+                 by = static_cast<double>(series.rate);
+               if (query.sort == SortBy::last) by = layout().last(*series.record);
+               found.push_back({by, at});
+             });
   if (query.sort == SortBy::bytes) measure_lines(found);
   return found;
 }
@@ -394,7 +404,7 @@ History::Found History::find(const HistoryQuery& query) const {
 }
 
 void History::each(const std::function<void(const Known&)>& visit) const {
-  impl_->each_known([&](const RecordedSeries& series, std::uint32_t) {
+  impl_->each_known(Impl::Reads::records, [&](const RecordedSeries& series, std::uint32_t) {
     const Record& record = *series.record;
     const RecordLayout::Totals totals = impl_->layout().totals(record);
     visit({.id = series.id,
@@ -412,8 +422,9 @@ void History::each(const std::function<void(const Known&)>& visit) const {
 std::vector<History::Ranked> History::top_prefixes(std::size_t limit) const {
   std::vector<std::string_view> names;
   names.reserve(series());
-  impl_->each_known(
-      [&](const RecordedSeries& series, std::uint32_t) { names.push_back(series.record->name()); });
+  impl_->each_known(Impl::Reads::records, [&](const RecordedSeries& series, std::uint32_t) {
+    names.push_back(series.record->name());
+  });
   std::vector<Ranked> ranked;
   for (const RankedText& each : top_prefixes_of(names, limit, impl_->settings.hash_seed))
     ranked.push_back({std::string(each.text) + '*', each.value, {}});
@@ -422,7 +433,7 @@ std::vector<History::Ranked> History::top_prefixes(std::size_t limit) const {
 
 std::vector<History::Ranked> History::top_bytes(std::size_t limit) const {
   std::vector<Candidate> written;
-  impl_->each_known([&](const RecordedSeries& series, std::uint32_t at) {
+  impl_->each_known(Impl::Reads::cells, [&](const RecordedSeries& series, std::uint32_t at) {
     if (impl_->is_current(series)) written.push_back({0, at});
   });
   impl_->measure_lines(written);
@@ -437,8 +448,9 @@ std::vector<History::Ranked> History::top_bytes(std::size_t limit) const {
 
 std::vector<History::Ranked> History::top_tags(std::size_t limit) const {
   TagValues tags(impl_->settings.hash_seed);
-  impl_->each_known(
-      [&](const RecordedSeries& series, std::uint32_t) { tags.add(series.record->key()); });
+  impl_->each_known(Impl::Reads::records, [&](const RecordedSeries& series, std::uint32_t) {
+    tags.add(series.record->key());
+  });
   std::vector<Ranked> ranked;
   for (const RankedText& each : tags.top(limit))
     ranked.push_back({std::string(each.text), each.value, std::string(each.example)});

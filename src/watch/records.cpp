@@ -53,13 +53,15 @@ RecordedSeries* Records::find(std::uint64_t hash, std::string_view key, std::uin
 
 RecordedSeries* Records::add(std::uint64_t hash, std::string_view key) {
   const std::size_t needed = bytes_to_add(key);
-  if (bytes_max_ < needed || bytes() > bytes_max_ - needed) return nullptr;
+  is_full_ = bytes_max_ < needed || bytes() > bytes_max_ - needed;
+  if (is_full_) return nullptr;
   if (!buckets_) buckets_.emplace();
   RecordedSeries& series = cells_.add();
   series.record = layout_.make(key);
   series.id = XXH3_64bits(key.data(), key.size());
   series.hash = static_cast<std::uint32_t>(hash);
   series.kind = series.record->kind();
+  series.is_own = is_own_name(series.record->name());
   buckets_->insert(hash, static_cast<std::uint32_t>(cells_.size()));
   bytes_of_records_ += layout_.bytes(key);
   ++size_;
@@ -82,16 +84,22 @@ std::size_t Records::bytes_to_add(std::string_view key) const {
 }
 
 void Records::forget_before(std::uint32_t window) {
-  forget_if([window](const RecordedSeries& series) { return series.last < window; });
+  forget([window](const RecordedSeries& series) { return series.last < window; });
 }
 
 void Records::forget_if(const std::function<bool(const RecordedSeries&)>& is_meant) {
+  forget(is_meant);
+}
+
+template <class IsMeant>
+void Records::forget(IsMeant is_meant) {
   for (std::size_t at = 0; at < cells_.size(); ++at) {
     RecordedSeries& series = cells_[at];
     if (series.record == nullptr || !is_meant(series)) continue;
     bytes_of_records_ -= layout_.bytes(series.record->key());
     series.record.reset();
     --size_;
+    is_full_ = false;
   }
   if (5 * (cells_.size() - size_) > cells_.size()) rebuild();
 }

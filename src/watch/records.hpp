@@ -28,7 +28,9 @@ struct RecordedSeries {
   std::uint32_t last;    ///< number of the last window that it was heard in
   float rate;            ///< values per second in that one
   Kind kind;
+  bool is_own;  ///< `is_own_name`
 };
+static_assert(sizeof(RecordedSeries) == 32);
 
 class Records {
  public:
@@ -52,10 +54,13 @@ class Records {
   /// A new series; null if there is no room for it. REQUIRES: `find` did not find it.
   RecordedSeries* add(std::uint64_t hash, std::string_view key);
 
+  /// Whether there was no room for the last one, and none was forgotten since: then a series
+  /// without a candidate is not known, and would hardly be taken.
+  bool is_full() const { return is_full_; }
+
   /// Forgets the series that were last heard before a window, or all that are meant: a look at each
-  /// cell, 0.3 ms for
-  /// 100,000. When a fifth of the index is of forgotten ones it is made anew: 10 ms for 100,000
-  /// that stay, once for every 25,000 that went.
+  /// cell, 0.1 ms for 100,000. When a fifth of the index is of forgotten ones it is made anew: 10
+  /// ms for 100,000 that stay, once for every 25,000 that went.
   void forget_before(std::uint32_t window);
   void forget_if(const std::function<bool(const RecordedSeries&)>& is_meant);
 
@@ -70,6 +75,8 @@ class Records {
   // A chunk of 16 KiB.
   using CellsOfSeries = Cells<RecordedSeries, 512>;
 
+  template <class IsMeant>
+  void forget(IsMeant is_meant);
   bool is(std::uint32_t number, std::string_view key) const;
   std::size_t bytes_of_index() const;
   std::size_t bytes_to_add(std::string_view key) const;
@@ -82,6 +89,7 @@ class Records {
   CellsOfSeries cells_;             // number n is cells_[n - 1]
   std::size_t size_ = 0;
   std::size_t bytes_of_records_ = 0;
+  bool is_full_ = false;
 };
 
 }  // namespace tally
