@@ -74,7 +74,7 @@ def rate_rows(repeats):
         dropped = sum(values(who, letter, "dropped"))
         bound = "all that the sender sent; " if any(values(who, letter, "sender_bound")) else ""
         against = f"ratio to {to[0]} {to[1]}; " if to else ""
-        return Row(f"{letter}: zero-loss, {who}", mine, f"{what}/s",
+        return Row(f"{letter}: zero-loss, {who if who != 'new' else 'from its first line on'}", mine, f"{what}/s",
                    [a / b for a, b in zip(mine, others) if b], at_least,
                    note=f"{against}{bound}{dropped:,} dropped by the kernel")
 
@@ -82,6 +82,7 @@ def rate_rows(repeats):
             row("sink", "B", "metrics")]
     for letter, at_least in (("B", 0.50), ("C", 0.20), ("D", 0.24), ("E", 0.24)):
         rows.append(row("tallyd", letter, "metrics", ("sink", "B"), at_least))
+    rows.insert(-1, row("new", "D", "metrics", ("sink", "B")))
     return rows
 
 
