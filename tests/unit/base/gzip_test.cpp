@@ -38,7 +38,7 @@ std::vector<std::string> all_kinds(std::mt19937& random) {
     all.push_back(drawn_from("abc", bytes, random));
     all.push_back(noise(bytes, random));
   }
-  for (const std::size_t bytes : {65'535, 65'536, 400'000, 1 << 20}) {
+  for (const unsigned bytes : {65'535U, 65'536U, 400'000U, 1U << 20}) {
     all.push_back(drawn_from("0123456789,=. \n", bytes, random));
     all.push_back(noise(bytes, random));
   }
