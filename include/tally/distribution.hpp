@@ -32,9 +32,8 @@ class Distribution {
 
   void merge(const Distribution& other);
 
-  double count() const {
-    return rest_ ? rest_->weight : static_cast<double>(samples_);
-  }  ///< sum of weights
+  /// The sum of weights.
+  double count() const { return rest_ ? rest_->weight : static_cast<double>(samples_); }
   double sum() const { return sum_; }
   double mean() const { return sum_ / count(); }
   double min() const { return min_; }
@@ -83,7 +82,7 @@ class Distribution {
   // What few need: those that are sampled, and those with many values.
   struct Rest {
     double weight;                   // sum
-    std::vector<double> weights;     // of values_; empty while each is 1
+    std::vector<double> weights;     // of values_, up to the last that is not 1
     ExponentialHistogram histogram;  // of all, beyond exact_max
     Moments spilled;                 // of what is in the histogram
   };

@@ -20,6 +20,16 @@ void take(double value, double weight, Lowest& share) {
 
 }  // namespace
 
+// Here, where `add` can take it in.
+inline void Distribution::keep(double value, double weight) {
+  if (weight != 1) [[unlikely]] {
+    rest().weights.resize(values_.size(), 1);
+    rest_->weights.push_back(weight);
+  }
+  if (values_.empty()) values_.reserve(8);  // else the first eight would move three times
+  values_.push_back(value);
+}
+
 bool Distribution::add(double value, double weight) {
   const double sum = sum_ + value * weight;
   if (!std::isfinite(sum)) return false;
@@ -28,11 +38,10 @@ bool Distribution::add(double value, double weight) {
   sum_ = sum;
   if (rest_ != nullptr || weight != 1 || samples_ == exact_max) [[unlikely]] {
     add_rarely(value, weight);
-    return true;
+  } else {
+    ++samples_;
+    keep(value, 1);
   }
-  ++samples_;
-  if (values_.empty()) values_.reserve(8);  // else the first eight would move three times
-  values_.push_back(value);
   return true;
 }
 
@@ -52,13 +61,7 @@ Distribution::Rest& Distribution::rest() {
 }
 
 double Distribution::weight_of(std::size_t i) const {
-  return rest_ == nullptr || rest_->weights.empty() ? 1 : rest_->weights[i];
-}
-
-void Distribution::keep(double value, double weight) {
-  if (weight != 1 && rest().weights.empty()) rest().weights.resize(values_.size(), 1);
-  if (weight != 1 || (rest_ && !rest_->weights.empty())) rest_->weights.push_back(weight);
-  values_.push_back(value);
+  return rest_ != nullptr && i < rest_->weights.size() ? rest_->weights[i] : 1;
 }
 
 void Distribution::Moments::add(double value, double each) {
