@@ -68,21 +68,23 @@ def rate_rows(repeats):
     def values(who, letter, what):
         return [getattr(found[who, letter], what) for found in repeats]
 
+    names = {"new": "from its first line on"}
+
     def row(who, letter, what, to=None, at_least=None):
         mine = values(who, letter, what)
         others = values(*to, what) if to else []
         dropped = sum(values(who, letter, "dropped"))
         bound = "all that the sender sent; " if any(values(who, letter, "sender_bound")) else ""
         against = f"ratio to {to[0]} {to[1]}; " if to else ""
-        return Row(f"{letter}: zero-loss, {who if who != 'new' else 'from its first line on'}", mine, f"{what}/s",
+        return Row(f"{letter}: zero-loss, {names.get(who, who)}", mine, f"{what}/s",
                    [a / b for a, b in zip(mine, others) if b], at_least,
                    note=f"{against}{bound}{dropped:,} dropped by the kernel")
 
     rows = [row("sink", "A", "packets"), row("tallyd", "A", "packets", ("sink", "A"), 0.92),
             row("sink", "B", "metrics")]
-    for letter, at_least in (("B", 0.50), ("C", 0.20), ("D", 0.24), ("E", 0.24)):
-        rows.append(row("tallyd", letter, "metrics", ("sink", "B"), at_least))
-    rows.insert(-1, row("new", "D", "metrics", ("sink", "B")))
+    for who, letter, at_least in (("tallyd", "B", 0.50), ("tallyd", "C", 0.20), ("tallyd", "D", 0.24), ("new", "D", None),
+                                  ("tallyd", "E", 0.24)):
+        rows.append(row(who, letter, "metrics", ("sink", "B"), at_least))
     return rows
 
 
