@@ -59,7 +59,7 @@ class Records {
   bool is_full() const { return is_full_; }
 
   /// Forgets the series that were last heard before a window, or all that are meant: a look at each
-  /// cell, 0.1 ms for 100,000. When a fifth of the index is of forgotten ones it is made anew: 10
+  /// cell, 0.3 ms for 100,000. When a fifth of the index is of forgotten ones it is made anew: 10
   /// ms for 100,000 that stay, once for every 25,000 that went.
   void forget_before(std::uint32_t window);
   void forget_if(const std::function<bool(const RecordedSeries&)>& is_meant);
