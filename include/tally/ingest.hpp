@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -117,10 +118,8 @@ class Ingestor {
   bool is_line(std::string_view text);
 
  private:
-  // So many lines are read, then looked up, then added: enough that what was asked of the memory
-  // has come, few enough to stay in the nearest cache.
-  static constexpr std::size_t lines_at_once = 64;
-
+  void refuse_overflowed(std::span<const ScannedLine> lines, std::uint64_t overflowed,
+                         const Arrival& arrival, Gathered& gathered);
   void add_other(const ScannedLine& line, const Arrival& arrival, Gathered& gathered);
   void add_simple(const ScannedLine& line, const Arrival& arrival, Gathered& gathered);
   void add_parsed(std::string_view text, const Arrival& arrival, Gathered& gathered);
@@ -128,7 +127,9 @@ class Ingestor {
 
   const IngestRules& rules_;
   Scanner scanner_;
-  std::array<ScannedLine, lines_at_once> lines_{};
+  // So many are read, then looked up, then added: enough that what was asked of the memory has
+  // come, few enough to stay in the nearest cache.
+  std::array<ScannedLine, Table::batch_lines_max> lines_{};
   std::uint64_t simple_taken_ = 0;  // of the text; counted at its end
   Batch batch_;
 };

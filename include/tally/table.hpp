@@ -82,10 +82,18 @@ class Table {
   /// costs its cache misses side by side.
   void look_up(std::span<ScannedLine> lines) const;
 
-  /// Adds lines from the first on to their series, up to one that is not simple, whose spelling is
-  /// not known or whose value would overflow the sum: these go the general way. Returns how many
-  /// were added. REQUIRES: all went through `look_up`.
-  std::size_t add_known(std::span<const ScannedLine> lines, const Hearing& hearing);
+  /// What `add_known` did with a batch of lines.
+  struct AddedKnown {
+    std::size_t lines;         ///< it went through, from the first on
+    std::uint64_t overflowed;  ///< a bit for each of them, from the lowest on, that was refused:
+                               ///< Added::overflow
+  };
+  static constexpr std::size_t batch_lines_max = 64;
+
+  /// Adds lines from the first on to their series, up to one that is not simple or whose spelling
+  /// is not known: this goes the general way. REQUIRES: all went through `look_up`; at most
+  /// `batch_lines_max`.
+  AddedKnown add_known(std::span<const ScannedLine> lines, const Hearing& hearing);
 
   /// As `add` for a simple line without tags whose name `is_plain_name`. Its spelling is then
   /// known. REQUIRES: it went through `look_up`.

@@ -1,6 +1,7 @@
 #include "tally/ingest.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <iterator>
 #include <optional>
 #include <span>
@@ -64,9 +65,11 @@ void Ingestor::add(std::string_view text, const Arrival& arrival, Gathered& gath
     const std::span lines(lines_.data(), count);
     gathered.table.look_up(lines);
     for (std::size_t i = 0; i < count; ++i) {
-      const std::size_t known = gathered.table.add_known(lines.subspan(i), hearing);
-      simple_taken_ += known;
-      i += known;
+      const Table::AddedKnown known = gathered.table.add_known(lines.subspan(i), hearing);
+      simple_taken_ += known.lines;
+      if (known.overflowed != 0) [[unlikely]]
+        refuse_overflowed(lines.subspan(i), known.overflowed, arrival, gathered);
+      i += known.lines;
       if (i < count) add_other(lines[i], arrival, gathered);
     }
   }
@@ -79,7 +82,18 @@ void Ingestor::add(std::string_view text, const Arrival& arrival, Gathered& gath
   sender.bytes += text.size();
 }
 
-// One that is not known by its spelling, or cannot be added.
+// Of lines that were counted as taken: those with a bit in `overflowed`.
+void Ingestor::refuse_overflowed(std::span<const ScannedLine> lines, std::uint64_t overflowed,
+                                 const Arrival& arrival, Gathered& gathered) {
+  for (; overflowed != 0; overflowed &= overflowed - 1) {
+    const ScannedLine& line = lines[static_cast<std::size_t>(std::countr_zero(overflowed))];
+    --simple_taken_;
+    ++gathered.counts[arrival.listener].lines;
+    count_refused({Reason::overflow, 0, line.text()}, arrival, gathered);
+  }
+}
+
+// One that is not known by its spelling.
 void Ingestor::add_other(const ScannedLine& line, const Arrival& arrival, Gathered& gathered) {
   if (!line.is_simple) return add_parsed(line.text(), arrival, gathered);
   if (line.tags_size == 0 && is_plain_name(line.name(), rules_.parse))

@@ -13,6 +13,7 @@
 #include "tally/table.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cassert>
 #include <cmath>
@@ -74,7 +75,7 @@ struct Heard {
   std::string_view member;
 };
 
-// One function a kind: adds what was heard; false if a sum would overflow.
+// One function each: adds what was heard; false if a sum would overflow.
 [[gnu::always_inline]] inline bool add_to_counter(Cell& cell, const Heard& heard) {
   // Most are not sampled, and a division takes as long as all the rest.
   const double value = heard.rate == 1 ? heard.value : heard.value / heard.rate;
@@ -95,6 +96,15 @@ bool add_to_gauge(Cell& cell, const Heard& heard, Instant now) {
   return true;
 }
 
+[[gnu::always_inline]] inline bool add_to_timer(Cell& cell, const Heard& heard) {
+  return cell.state.values->add(heard.value, heard.rate == 1 ? 1 : 1 / heard.rate);
+}
+
+bool add_to_set(Cell& cell, const Heard& heard) {
+  cell.state.members->add(heard.member);
+  return true;
+}
+
 [[gnu::always_inline]] inline bool add_to(Cell& cell, const Heard& heard, Instant now) {
   switch (cell.kind) {
     case Kind::counter:
@@ -102,10 +112,9 @@ bool add_to_gauge(Cell& cell, const Heard& heard, Instant now) {
     case Kind::gauge:
       return add_to_gauge(cell, heard, now);
     case Kind::set:
-      cell.state.members->add(heard.member);
-      return true;
+      return add_to_set(cell, heard);
     default:
-      return cell.state.values->add(heard.value, heard.rate == 1 ? 1 : 1 / heard.rate);
+      return add_to_timer(cell, heard);
   }
 }
 
@@ -116,6 +125,62 @@ Heard heard_of(const Sample& sample) {
 Heard heard_of(const ScannedLine& line) {
   return {line.value, line.rate, line.is_delta, line.member()};
 }
+
+// The known lines of a batch by what they add to, and then a loop for each: where kinds come at
+// random, a switch a line is guessed wrong half of the time, and what lies behind a timer or a set
+// is asked for before it is needed. A mix of all kinds takes a seventh less (workload C).
+class ByKind {
+ public:
+  void add(Cell& cell, const ScannedLine& line) {
+    const std::size_t loop = loop_of_kind[static_cast<std::size_t>(line.kind)];
+    known_[loop][sizes_[loop]++] = {&cell, &line};
+  }
+
+  // Adds them to their series. Returns a bit for each line, from `first` on, that would have made a
+  // sum overflow.
+  std::uint64_t apply(const ScannedLine* first, const Hearing& hearing) {
+    std::uint64_t overflowed = 0;
+    const auto note = [&](const Known& at, bool is_added) {
+      if (is_added) [[likely]] {
+        at.cell->sender = hearing.sender;
+      } else {
+        overflowed |= std::uint64_t{1} << (at.line - first);
+      }
+    };
+    for (const Known& at : all(counters)) note(at, add_to_counter(*at.cell, heard_of(*at.line)));
+    for (const Known& at : all(gauges))
+      note(at, add_to_gauge(*at.cell, heard_of(*at.line), hearing.now));
+    for (const Known& at : all(timers)) prefetch(at.cell->state.values);
+    for (const Known& at : all(timers)) at.cell->state.values->prefetch();
+    for (const Known& at : all(timers)) note(at, add_to_timer(*at.cell, heard_of(*at.line)));
+    for (const Known& at : all(sets)) prefetch(at.cell->state.members);
+    for (const Known& at : all(sets)) note(at, add_to_set(*at.cell, heard_of(*at.line)));
+    return overflowed;
+  }
+
+ private:
+  struct Known {
+    Cell* cell;
+    const ScannedLine* line;
+  };
+  enum Loop : std::uint8_t { counters, gauges, timers, sets, loops };
+  static constexpr std::array<Loop, kind_count> loop_of_kind = {counters, gauges, timers,
+                                                                timers,   timers, sets};
+
+  std::span<const Known> all(Loop loop) const { return {known_[loop], sizes_[loop]}; }
+
+  // Objects of malloc's lie across two lines, more often than not.
+  template <class Any>
+  static void prefetch(const Any* object) {
+    __builtin_prefetch(object, 1);
+    __builtin_prefetch(reinterpret_cast<const char*>(object + 1) - 1, 1);
+  }
+
+  // Apart from the lines, which are not initialised: clearing 4 KB would cost a packet of one line
+  // as much as all the rest.
+  std::uint32_t sizes_[loops] = {};
+  Known known_[loops][Table::batch_lines_max];
+};
 
 void make_state(Cell& cell, const TableRules& rules) {
   const Kind kind = cell.kind;
@@ -360,18 +425,20 @@ void Table::look_up(std::span<ScannedLine> lines) const {
   }
 }
 
-std::size_t Table::add_known(std::span<const ScannedLine> lines, const Hearing& hearing) {
-  std::size_t added = 0;
+Table::AddedKnown Table::add_known(std::span<const ScannedLine> lines, const Hearing& hearing) {
+  assert(lines.size() <= batch_lines_max);
+  ByKind known;
+  std::size_t count = 0;
   for (const ScannedLine& line : lines) {
-    Cell* const known = impl_->find_spelling(line);
-    if (known == nullptr || !add_to(*known, heard_of(line), hearing.now)) {
+    Cell* const series = impl_->find_spelling(line);
+    if (series == nullptr) {
       impl_->last_added = 0;  // what `learn` may refer to comes now, if it comes
       break;
     }
-    known->sender = hearing.sender;
-    ++added;
+    known.add(*series, line);
+    ++count;
   }
-  return added;
+  return {.lines = count, .overflowed = known.apply(lines.data(), hearing)};
 }
 
 Added Table::add_plain(const ScannedLine& line, const Hearing& hearing) {

@@ -92,6 +92,31 @@ TEST_CASE("ingest: a sum that would overflow refuses the line and keeps the seri
   CHECK(std::get<Counter>(state.gathered.table.entries()[0].aggregate).sum == 0);
 }
 
+TEST_CASE("ingest: of many lines that are added at once, those that would overflow are refused") {
+  Ingested state;
+  std::string most, again;
+  for (const char* type : {"c", "g", "ms", "h", "d"}) {
+    most += std::string(type) + ":1e308|" + type + "\n";
+    again += std::string(type) + (type[0] == 'g' ? ":+1e308|" : ":1e308|") + type + "\n";
+    again += std::string(type) + (type[0] == 'g' ? ":-1|" : ":1|") + type + "\n";
+  }
+  state.add(most + "s:m|s");
+  state.add(again + "s:n|s");
+  CHECK(state.gathered.total().lines == 17);
+  CHECK(state.gathered.total().lines_accepted == 12);
+  CHECK(state.gathered.total().samples == 12);
+  CHECK(refused(state.gathered, Reason::overflow) == 5);
+  const auto lines = state.gathered.refused.lines();
+  REQUIRE(lines.size() == 5);
+  CHECK(lines[0]->text == "c:1e308|c");
+  CHECK(lines[1]->text == "g:+1e308|g");
+  CHECK(lines[4]->text == "d:1e308|d");
+  for (const auto& entry : state.gathered.table.entries()) {
+    if (const auto* values = std::get_if<const Distribution*>(&entry.aggregate))
+      CHECK((*values)->count() == 2);
+  }
+}
+
 TEST_CASE("ingest: a refused line is remembered with its reason, its caret and who sent it") {
   Ingested state;
   state.arrival.listener = 1;

@@ -168,6 +168,10 @@ TEST_CASE("ingestor: a spelling that is known means what it meant when it was pa
       {"a counter and a timer", {"a:1|c\na:1|ms\na:1|c\na:1|ms"}},
       {"no tags and an empty list", {"a:1|c|#\na:1|c\na:1|c|#"}},
       {"overflow of a known series", {"a:1e308|c\na:1e308|c\na:1e308|c|@0.5\nb:1|c"}},
+      {"overflow of each kind, among others and a bad line",
+       {"c:1e308|c\ng:1e308|g\nt:1e308|ms\nh:1|h\ns:m|s",
+        "h:2|h\nt:1e308|ms\nc:1e308|c\ns:n|s\ng:+1e308|g\nx:y|c\nt:-1|ms\ng:-1|g\nc:2|c\nc:1e308|"
+        "c"}},
       {"overflow of the first sample", {"a:1e308|ms|@0.1\na:1|ms\nb:1e308|c|@0.1"}},
   };
   for (const Row& row : rows) {
