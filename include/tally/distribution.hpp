@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "tally/exponential_histogram.hpp"
@@ -42,9 +43,9 @@ class Distribution {
   double min() const { return min_; }
   double max() const { return max_; }
 
-  /// The population's standard deviation, weighted: sqrt(sum w (x - mean)^2 / sum w). Updated by
-  /// West's recurrence (CACM 22(9), 1979), merged by Chan, Golub and LeVeque's. Not finite when the
-  /// squares leave the range of a double.
+  /// The population's standard deviation, weighted: sqrt(sum w (x - mean)^2 / sum w). In two passes
+  /// with a correction, and merged, as Chan, Golub and LeVeque have it (American Statistician
+  /// 37(3), 1983). Not finite when the squares leave the range of a double.
   double stddev() const;
 
   /// Weighted nearest-rank percentiles: the smallest value whose cumulated weight reaches p % of
@@ -70,6 +71,10 @@ class Distribution {
   bool is_exact() const { return samples_ <= exact_max; }
 
  private:
+  // Beyond exact_max: values are added to the histogram so many at a time, in a sixth of the time
+  // that they take one by one.
+  static constexpr std::size_t pouring_max = 256;
+
   struct Value {
     double value;
     double weight;
@@ -79,22 +84,24 @@ class Distribution {
     double mean = 0;
     double m2 = 0;  // sum of w (x - mean)^2
 
-    void add(double value, double each);
+    /// `weights` as Rest has them.
+    static Moments of(std::span<const double> values, std::span<const double> weights);
     void merge(const Moments& other);
   };
   // What few need: those that are sampled, and those with many values.
   struct Rest {
     double weight;                   // sum
     std::vector<double> weights;     // of values_, up to the last that is not 1
-    ExponentialHistogram histogram;  // of all, beyond exact_max
-    Moments spilled;                 // of what is in the histogram
+    ExponentialHistogram histogram;  // of what was poured out of values_
+    Moments poured;                  // the same
   };
 
   Rest& rest();
+  std::span<const double> weights() const;
   double weight_of(std::size_t i) const;
   void keep(double value, double weight);
   void add_rarely(double value, double weight);
-  void spill();  // from exact values to the histogram
+  void pour();  // values_ into the histogram
   std::vector<Value> ascending() const;
   Moments moments() const;
 
@@ -103,7 +110,7 @@ class Distribution {
   double sum_ = 0;
   double min_ = 0;
   double max_ = 0;
-  std::vector<double> values_;  // while is_exact()
+  std::vector<double> values_;  // all while is_exact(), then the last few
   std::unique_ptr<Rest> rest_;
 };
 

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace tally {
@@ -24,6 +25,11 @@ class ExponentialHistogram {
   /// REQUIRES: finite value, weight > 0. O(log buckets) for a known bucket, O(buckets) for a new
   /// one.
   void add(double value, double weight);
+
+  /// Adds many, as if one by one, and several times faster: values of some binary orders are
+  /// counted side by side first. `weights` are those of the first values; what has none weighs 1.
+  void add(std::span<const double> values, std::span<const double> weights);
+
   void merge(const ExponentialHistogram& other);
 
   int scale() const { return scale_; }
@@ -42,6 +48,8 @@ class ExponentialHistogram {
     std::int32_t order;  // ascending with the value: see order_of in the source
     double weight;
   };
+  void add_block(std::span<const double> values, std::span<const double> weights);
+  void join(std::span<const Slot> sorted);
   void join_equal();
   void coarsen_to(int scale);
   void fit();

@@ -47,32 +47,58 @@ bool Distribution::add(double value, double weight) {
 
 void Distribution::add_rarely(double value, double weight) {
   rest().weight += weight;
-  if (++samples_ <= exact_max) return keep(value, weight);
-  if (!values_.empty()) spill();
-  rest_->spilled.add(value, weight);
-  rest_->histogram.add(value, weight);
+  const bool is_full = values_.size() == (is_exact() ? exact_max : pouring_max);
+  if (is_full) pour();
+  ++samples_;
+  keep(value, weight);
 }
 
 Distribution::Rest& Distribution::rest() {
   if (rest_ == nullptr)
     rest_ = std::make_unique<Rest>(Rest{
-        .weight = static_cast<double>(samples_), .weights = {}, .histogram = {}, .spilled = {}});
+        .weight = static_cast<double>(samples_), .weights = {}, .histogram = {}, .poured = {}});
   return *rest_;
+}
+
+std::span<const double> Distribution::weights() const {
+  if (rest_ == nullptr) return {};
+  return rest_->weights;
 }
 
 double Distribution::weight_of(std::size_t i) const {
   return rest_ != nullptr && i < rest_->weights.size() ? rest_->weights[i] : 1;
 }
 
-void Distribution::Moments::add(double value, double each) {
-  weight += each;
-  const double before = value - mean;
-  mean += before * (each / weight);
-  m2 += each * before * (value - mean);
+// Two passes, and what the first has missed of the mean is taken out of the second's squares.
+Distribution::Moments Distribution::Moments::of(std::span<const double> values,
+                                                std::span<const double> weights) {
+  const auto for_each = [&](auto take) {
+    for (std::size_t i = 0; i < weights.size(); ++i) take(values[i], weights[i]);
+    for (const double value : values.subspan(weights.size())) take(value, 1);
+  };
+  Moments all;
+  for_each([&](double, double each) { all.weight += each; });
+  if (all.weight == 0) return all;
+  // Divided before they are added up: the sum of a part may leave the range that the whole is in.
+  const double share = 1 / all.weight;
+  for_each([&](double value, double each) { all.mean += value * (each * share); });
+  double missed = 0;
+  for_each([&](double value, double each) {
+    const double distance = value - all.mean;
+    missed += each * distance;
+    all.m2 += each * distance * distance;
+  });
+  all.m2 -= missed * share * missed;
+  all.mean += missed * share;
+  return all;
 }
 
 void Distribution::Moments::merge(const Moments& other) {
   if (other.weight == 0) return;
+  if (weight == 0) {
+    *this = other;
+    return;
+  }
   const double whole = weight + other.weight;
   const double difference = other.mean - mean;
   m2 += other.m2 + difference * difference * (weight * (other.weight / whole));
@@ -80,20 +106,19 @@ void Distribution::Moments::merge(const Moments& other) {
   weight = whole;
 }
 
-// Two divisions a sample: left to the end of the window, which is another thread's.
+// Left to the end of the window, which is another thread's.
 Distribution::Moments Distribution::moments() const {
-  Moments all = rest_ ? rest_->spilled : Moments();
-  for (std::size_t i = 0; i < values_.size(); ++i) all.add(values_[i], weight_of(i));
+  Moments all = rest_ ? rest_->poured : Moments();
+  all.merge(Moments::of(values_, weights()));
   return all;
 }
 
-void Distribution::spill() {
-  for (std::size_t i = 0; i < values_.size(); ++i) {
-    rest().spilled.add(values_[i], weight_of(i));
-    rest().histogram.add(values_[i], weight_of(i));
-  }
-  values_ = {};
-  rest().weights = {};
+void Distribution::pour() {
+  rest().poured.merge(Moments::of(values_, weights()));
+  rest_->histogram.add(values_, weights());
+  if (values_.capacity() > pouring_max) values_ = {};
+  values_.clear();
+  rest_->weights = {};
 }
 
 void Distribution::merge(const Distribution& other) {
@@ -111,15 +136,14 @@ void Distribution::merge(const Distribution& other) {
       keep(other.values_[i], other.weight_of(i));
     return;
   }
-  spill();
-  rest_->spilled.merge(other.moments());
+  pour();
+  rest_->poured.merge(other.moments());
   if (other.rest_) rest_->histogram.merge(other.rest_->histogram);
-  for (std::size_t i = 0; i < other.values_.size(); ++i)
-    rest_->histogram.add(other.values_[i], other.weight_of(i));
+  rest_->histogram.add(other.values_, other.weights());
 }
 
 std::vector<double> Distribution::kept_values() const {
-  return values_;
+  return is_exact() ? values_ : std::vector<double>();
 }
 
 double Distribution::stddev() const {
@@ -135,7 +159,9 @@ std::vector<Distribution::Value> Distribution::ascending() const {
     for (std::size_t i = 0; i < values_.size(); ++i) values.push_back({values_[i], weight_of(i)});
     std::ranges::sort(values, {}, &Value::value);
   } else {
-    for (const auto& bucket : rest_->histogram.ascending())
+    ExponentialHistogram all = rest_->histogram;
+    all.add(values_, weights());
+    for (const auto& bucket : all.ascending())
       values.push_back({std::clamp(bucket.value, min_, max_), bucket.weight});
   }
   return values;

@@ -156,6 +156,28 @@ TEST_CASE("distribution: merged parts equal the whole, however they are cut and 
   }
 }
 
+TEST_CASE("distribution: values of which only a part would leave the range are summarised") {
+  // The last two alone come to 3e308.
+  const Distribution distribution =
+      distribution_of({{-1.5e308, 1}, {-1.5e306, 1}, {1.5e308, 1}, {1.5e308, 1}});
+  CHECK(distribution.sum() == doctest::Approx(1.485e308));
+  CHECK(distribution.mean() == doctest::Approx(1.485e308 / 4));
+  // Squares that stay in the range, sums of squares as well.
+  Distribution large = distribution_of({{1e150, 1}, {3e150, 1}});
+  large.merge(distribution_of({{2e150, 1}}));
+  CHECK(large.stddev() == doctest::Approx(std::sqrt(2.0 / 3) * 1e150));
+  CHECK(large.sum_squares() == doctest::Approx(14e300));
+}
+
+TEST_CASE("distribution: many large values keep their standard deviation through every merge") {
+  std::vector<Weighted> values;
+  for (int i = 0; i < 3'000; ++i) values.push_back({(1 + i % 7) * 1e150, 1});
+  Distribution empty, whole = distribution_of(values);
+  empty.merge(whole);
+  check_moments(whole, values);
+  check_moments(empty, values);
+}
+
 TEST_CASE("distribution: the first sampled value may come at any time") {
   for (const std::size_t size : {3U, 1024U, 1025U}) {
     for (const std::size_t sampled : {std::size_t{0}, size / 2, size - 1}) {

@@ -206,6 +206,49 @@ TEST_CASE("histogram: hostile input cannot make it grow, and the bound stays hon
   }
 }
 
+TEST_CASE("histogram: many values at once are what they are one by one") {
+  std::vector<Data> data = all_data();
+  data.push_back({"any double", any_double});
+  // 2,047 buckets are filled, then 30 new ones and zero come together.
+  data.push_back({"to the brim", [i = 0](std::mt19937_64&) mutable {
+                    const int at = i++;
+                    if (at < 2047) return std::exp2((at + 0.5) / 32);
+                    return at % 2 == 0 ? 0 : std::exp2(-(at % 60 + 0.5) / 32);
+                  }});
+  for (const Data& one : data) {
+    INFO(std::string(one.name));
+    const auto values = draw_values(one.draw, 6'000, 14);
+    // In blocks as they come: of no value, of one, of some thousand; the first of them weighted.
+    ExponentialHistogram at_once, one_by_one;
+    std::size_t begin = 0;
+    for (const std::size_t count : {0U, 1U, 2'046U, 255U, 256U, 257U, 3'000U}) {
+      std::vector<double> block, weights;
+      for (std::size_t i = begin; i < begin + count; ++i) {
+        block.push_back(values[i].value);
+        if (i < begin + count / 3) weights.push_back(values[i].weight);
+        one_by_one.add(values[i].value, i < begin + count / 3 ? values[i].weight : 1);
+      }
+      at_once.add(block, weights);
+      begin += count;
+      check_equal(at_once, one_by_one);
+    }
+  }
+}
+
+TEST_CASE("histogram: a bucket is the logarithm's, at any magnitude") {
+  std::mt19937_64 random(15);
+  for (int i = 0; i < 20'000; ++i) {
+    const double value = std::abs(any_double(random));
+    const double position = std::log2(value) * 32;
+    if (value == 0 || std::abs(position - std::round(position)) < 1e-9) continue;
+    ExponentialHistogram histogram;
+    histogram.add(value, 1);
+    const double middle = std::log2(histogram.ascending()[0].value) * 32;
+    INFO(value, " at ", position, ", its bucket's middle at ", middle);
+    REQUIRE(std::ceil(position) == std::ceil(middle));
+  }
+}
+
 TEST_CASE("histogram: hostile parts merge to what the whole would have been") {
   std::mt19937_64 random(13);
   std::vector<Weighted> values;
