@@ -196,11 +196,11 @@ class Blast {
     return now;
   }
 
-  // Not at each turn: the queue's length lies in a cache line that the receiver writes to.
+  // Not at each turn: the queue lies in cache lines that the receiver writes to.
   void look(Clock::time_point now) {
     if (now < next_look_) return;
     next_look_ = now + watch_interval;
-    watch_.see(queue_of(plan_.socket_fd).bytes, now);
+    watch_.see(queue_of(plan_.socket_fd).bytes, first_of(plan_.socket_fd), now);
   }
 
   std::string_view next_packets() const {

@@ -10,24 +10,22 @@
 
 namespace tally::bench {
 
-/// A reader is at work when the queue is empty or has become shorter. The time from one such moment
-/// to the next, while something waited, is a gap in receiving. Pure: the caller reads clock and
-/// queue.
-///
-/// The kernel gives the bytes of read datagrams back when the reader has emptied what it took over
-/// in one piece, so a gap is seen too long by the time one such piece takes: microseconds for a
-/// reader that keeps up.
+/// While one datagram stays the first of a queue, nobody reads: that is a gap in receiving. The
+/// queue's length would not tell: the kernel gives the bytes of read datagrams back when the reader
+/// has emptied what it took over in one piece, which is all of a backlog. Pure: the caller reads
+/// clock and queue.
 class QueueWatch {
  public:
   using Clock = std::chrono::steady_clock;
 
   explicit QueueWatch(Clock::time_point start) : start_(start), last_read_(start) {}
 
-  void see(std::uint32_t bytes, Clock::time_point now) {
+  /// `first` tells the first datagram from others; 0: there is none.
+  void see(std::uint32_t bytes, std::uint64_t first, Clock::time_point now) {
     bytes_max_ = std::max(bytes_max_, bytes);
-    if (last_bytes_ > 0) note_gap(now);
-    if (bytes == 0 || bytes < last_bytes_) last_read_ = now;
-    last_bytes_ = bytes;
+    if (first_ != 0) note_gap(now);
+    if (first == 0 || first != first_) last_read_ = now;
+    first_ = first;
   }
 
   std::uint32_t bytes_max() const { return bytes_max_; }
@@ -46,7 +44,7 @@ class QueueWatch {
 
   Clock::time_point start_;
   Clock::time_point last_read_;
-  std::uint32_t last_bytes_ = 0;
+  std::uint64_t first_ = 0;
   std::uint32_t bytes_max_ = 0;
   std::vector<double> gap_ms_by_second_;
 };

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 
 namespace tally::bench {
 
@@ -62,6 +63,13 @@ Queue queue_of(int fd) {
   if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info.data(), &size) != 0)
     fail("cannot read SO_MEMINFO of descriptor " + std::to_string(fd), errno);
   return {.bytes = info[SK_MEMINFO_RMEM_ALLOC], .drops = info[SK_MEMINFO_DROPS]};
+}
+
+std::uint64_t first_of(int fd) {
+  std::array<char, 64> bytes;
+  const ssize_t size = recv(fd, bytes.data(), bytes.size(), MSG_PEEK | MSG_DONTWAIT);
+  if (size < 0) return 0;
+  return std::hash<std::string_view>()({bytes.data(), static_cast<std::size_t>(size)}) | 1;
 }
 
 }  // namespace tally::bench

@@ -38,4 +38,8 @@ struct Queue {
 /// By SO_MEMINFO: exact, a third of a microsecond, and harmless for who reads the socket.
 Queue queue_of(int fd);
 
+/// Tells the first datagram of a socket's queue from those behind it, by its first bytes, which it
+/// leaves there; 0 if there is none.
+std::uint64_t first_of(int fd);
+
 }  // namespace tally::bench
