@@ -130,7 +130,7 @@ def window_rows(windows):
     return [
         Row("D: window closing, packets dropped", [windows["dropped"]], "packets", at_most=0, note=note),
         Row("D: window closing, receive gap, worst", [windows["gap_ms_max"]], "ms", at_most=2,
-            note="until the queue is seen to shrink, which is later than the read"),
+            note="for which one datagram stays the first of the queue"),
         Row("D: window closing, receive gap, median second", [windows["gap_ms_median"]], "ms"),
         Row("D: sink at that rate, gap, worst", [windows["sink_gap_ms_max"]], "ms", note="what this machine does to it"),
         Row("D: sink at that rate, gap, median second", [windows["sink_gap_ms_median"]], "ms"),
