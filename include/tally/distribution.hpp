@@ -43,9 +43,10 @@ class Distribution {
   double min() const { return min_; }
   double max() const { return max_; }
 
-  /// The population's standard deviation, weighted: sqrt(sum w (x - mean)^2 / sum w). In two passes
-  /// with a correction, and merged, as Chan, Golub and LeVeque have it (American Statistician
-  /// 37(3), 1983). Not finite when the squares leave the range of a double.
+  /// The population's standard deviation, weighted: sqrt(sum w (x - mean)^2 / sum w). Of up to
+  /// `exact_max` samples by West's recurrence (CACM 22(9), 1979), beyond in parts of two passes
+  /// with a correction, which are merged (Chan, Golub and LeVeque, American Statistician 37(3),
+  /// 1983). Not finite when the squares leave the range of a double.
   double stddev() const;
 
   /// Weighted nearest-rank percentiles: the smallest value whose cumulated weight reaches p % of
@@ -84,7 +85,8 @@ class Distribution {
     double mean = 0;
     double m2 = 0;  // sum of w (x - mean)^2
 
-    /// `weights` as Rest has them.
+    void add(double value, double each);
+    /// Of many at once. `weights` as Rest has them.
     static Moments of(std::span<const double> values, std::span<const double> weights);
     void merge(const Moments& other);
   };

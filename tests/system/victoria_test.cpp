@@ -96,7 +96,7 @@ TEST_CASE("VictoriaMetrics: a resend is two samples, and one with -dedup.minScra
     if (dedups)
       CHECK(victoria.sum(hits_metric) == all);
     else
-      CHECK(victoria.sum(hits_metric) > all);
+      CHECK(eventually(patience, [&] { return victoria.sum(hits_metric) > all; }));
   }
 }
 
