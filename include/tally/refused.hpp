@@ -20,8 +20,10 @@ struct RefusedLine {
   std::uint32_t listener = 0;  ///< index in the daemon's list
   Peer peer;
   Instant heard{};
-  std::string text;         ///< of a long line the part around the caret
-  std::uint32_t caret = 0;  ///< the byte of `text` that decided
+  std::string text;          ///< of a long line the part around the caret
+  std::uint32_t caret = 0;   ///< the byte of `text` that decided
+  std::uint32_t before = 0;  ///< bytes of the line that `text` leaves out, on its left
+  std::uint32_t after = 0;   ///< and on its right
 };
 
 /// Keeps the newest `lines_max`; a newcomer takes the place and the memory of the oldest, so a
@@ -54,5 +56,11 @@ class RefusedRing {
 /// The text in quotes as printable ASCII and on a second line a caret under the byte that decided,
 /// each line behind `indent` spaces and ended by '\n'. Of a long text the part around that byte.
 std::string with_caret(std::string_view text, std::size_t caret, std::size_t indent);
+
+/// As above; ".." stands where the ring left bytes out, too.
+std::string with_caret(const RefusedLine& line, std::size_t indent);
+
+/// As quote() of the text, with the number of bytes that the ring left out.
+std::string quote(const RefusedLine& line);
 
 }  // namespace tally

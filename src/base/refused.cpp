@@ -14,6 +14,25 @@ std::size_t cut_before(std::size_t caret, std::size_t size, std::size_t bytes_ma
   return std::min(caret - std::min(caret, before), size - bytes_max);
 }
 
+constexpr std::string_view more = "..";
+
+// `text` around the caret; the line may go on before and after it.
+std::string draw(std::string_view text, std::size_t caret, std::size_t indent, bool has_before,
+                 bool has_after) {
+  constexpr std::size_t before_max = 60, after_max = 40;
+  caret = std::min(caret, text.size());
+  const std::size_t begin = caret - std::min(caret, before_max);
+  const std::string_view after = text.substr(caret, after_max);
+  std::string shown(indent, ' ');
+  if (has_before || begin > 0) shown += more;
+  shown += quote(text.substr(begin, caret - begin));
+  shown.pop_back();  // the closing quote: the text goes on
+  const std::size_t column = shown.size();
+  shown += quote(after).substr(1);
+  if (has_after || caret + after.size() < text.size()) shown += more;
+  return shown + "\n" + std::string(column, ' ') + "^\n";
+}
+
 }  // namespace
 
 RefusedLine& RefusedRing::next_slot() {
@@ -39,6 +58,8 @@ void RefusedRing::add(const Refusal& refusal, std::uint32_t listener, const Peer
   slot.heard = heard;
   slot.text.assign(refusal.line.substr(begin, text_bytes_max));
   slot.caret = static_cast<std::uint32_t>(caret - begin);
+  slot.before = static_cast<std::uint32_t>(begin);
+  slot.after = static_cast<std::uint32_t>(refusal.line.size() - begin - slot.text.size());
 }
 
 void RefusedRing::merge(const RefusedRing& other) {
@@ -61,18 +82,19 @@ std::vector<const RefusedLine*> RefusedRing::lines() const {
 }
 
 std::string with_caret(std::string_view text, std::size_t caret, std::size_t indent) {
-  constexpr std::size_t before_max = 60, after_max = 40;
-  caret = std::min(caret, text.size());
-  const std::size_t begin = caret - std::min(caret, before_max);
-  const std::string_view after = text.substr(caret, after_max);
-  std::string shown(indent, ' ');
-  if (begin > 0) shown += "..";
-  shown += quote(text.substr(begin, caret - begin));
-  shown.pop_back();  // the closing quote: the text goes on
-  const std::size_t column = shown.size();
-  shown += quote(after).substr(1);
-  if (caret + after.size() < text.size()) shown += "..";
-  return shown + "\n" + std::string(column, ' ') + "^\n";
+  return draw(text, caret, indent, false, false);
+}
+
+std::string with_caret(const RefusedLine& line, std::size_t indent) {
+  return draw(line.text, line.caret, indent, line.before > 0, line.after > 0);
+}
+
+std::string quote(const RefusedLine& line) {
+  std::string shown(line.before > 0 ? more : "");
+  shown += quote(std::string_view(line.text));
+  if (const auto bytes = line.before + line.after; bytes > 0)
+    shown += " and " + std::to_string(bytes) + " more bytes";
+  return shown;
 }
 
 }  // namespace tally

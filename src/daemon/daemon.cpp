@@ -168,7 +168,7 @@ void Daemon::log_losses(bool is_last) {
 std::optional<std::string> Daemon::newest_refused() const {
   if (refused_.empty()) return std::nullopt;
   const RefusedLine& line = *refused_.lines().back();
-  return fmt::format("{} ({}) from {} on {}", quote(line.text), to_string(line.reason),
+  return fmt::format("{} ({}) from {} on {}", quote(line), to_string(line.reason),
                      to_string(line.peer), windows_.listeners()[line.listener]);
 }
 
@@ -177,7 +177,7 @@ void Daemon::log_refused() const {
   log_.info("SIGUSR1: {} lines refused since the start; the last {} of them:",
             with_commas(ledger_.ingest.refused()), refused_.size());
   for (const RefusedLine* line : refused_.lines()) {
-    std::string shown = with_caret(line->text, line->caret, 2);
+    std::string shown = with_caret(*line, 2);
     shown.pop_back();  // the log ends the line
     log_.info("refused, {}, from {} on {}:\n{}", to_string(line->reason), to_string(line->peer),
               windows_.listeners()[line->listener], shown);

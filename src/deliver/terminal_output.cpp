@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <chrono>
 #include <climits>
+#include <cstring>
 #include <utility>
 
 namespace tally {
@@ -21,6 +22,10 @@ constexpr milliseconds pause{50};  // until a full pipe is asked again
 bool is_writable(int fd) {
   pollfd one{.fd = fd, .events = POLLOUT, .revents = 0};
   return poll(&one, 1, 0) > 0;
+}
+
+Instant now() {
+  return std::chrono::steady_clock::now();
 }
 
 }  // namespace
@@ -40,10 +45,7 @@ void TerminalOutput::pump() {
   while (front_ != nullptr || (front_ = outbox_.start(Instant{})) != nullptr) {
     const Wrote wrote = write_rest();
     if (wrote == Wrote::nothing_more_now) return again_.start(pause);
-    const Action action = wrote == Wrote::all ? Action::written : Action::drop;
-    outbox_.settle(front_->id, {.action = action, .loss = PointLoss::refused}, Instant{});
-    front_ = nullptr;
-    written_ = 0;
+    settle(wrote);
   }
   if (drained_) end_drain();
 }
@@ -55,10 +57,39 @@ TerminalOutput::Wrote TerminalOutput::write_rest() {
     const ssize_t count =
         write(fd_, body.data() + written_, std::min<std::size_t>(PIPE_BUF, body.size() - written_));
     if (count < 0 && errno == EAGAIN) return Wrote::nothing_more_now;
-    if (count < 0 && errno != EINTR) return Wrote::failed;
+    if (count < 0 && errno != EINTR) {
+      answer_ = std::string("cannot write: ") + std::strerror(errno);
+      return Wrote::failed;
+    }
     written_ += static_cast<std::size_t>(std::max<ssize_t>(count, 0));
   }
+  answer_ = "written";
   return Wrote::all;
+}
+
+void TerminalOutput::settle(Wrote wrote) {
+  is_failing_ = wrote == Wrote::failed;
+  (is_failing_ ? failure_at_ : success_at_) = now();
+  const Action action = is_failing_ ? Action::drop : Action::written;
+  outbox_.settle(front_->id, {.action = action, .loss = PointLoss::refused}, Instant{});
+  front_ = nullptr;
+  written_ = 0;
+}
+
+DestinationState TerminalOutput::state(WallTime wall) const {
+  const auto at = [&](std::optional<Instant> then) -> std::optional<WallTime> {
+    if (!then) return std::nullopt;
+    return wall - std::chrono::duration_cast<milliseconds>(now() - *then);
+  };
+  DestinationState state{.last_answer = answer_,
+                         .last_success_at = at(success_at_),
+                         .last_failure_at = at(failure_at_),
+                         .queued_bytes = bytes(),
+                         .oldest = outbox_.oldest_window()};
+  state.last_answer_at = is_failing_ ? state.last_failure_at : state.last_success_at;
+  using Health = DestinationState::Health;
+  if (state.last_answer_at) state.health = is_failing_ ? Health::failing : Health::ok;
+  return state;
 }
 
 void TerminalOutput::drain(milliseconds within, std::function<void()> done) {

@@ -1,8 +1,14 @@
 #pragma once
 // `influxdb.url = ""`: each window to standard output, as line protocol.
 
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <string>
+
 #include "output.hpp"
 #include "tally/outbox.hpp"
+#include "tally/time.hpp"
 #include "uv/handles.hpp"
 
 namespace tally {
@@ -20,7 +26,7 @@ class TerminalOutput : public Output {
   void push(Payload payload) override;
   DeliveryCounts counts() const override { return delivery_of(outbox_.counts()); }
   std::size_t bytes() const override { return outbox_.bytes(); }
-  DestinationState state(WallTime) const override { return {.queued_bytes = bytes()}; }
+  DestinationState state(WallTime wall) const override;
   void drain(std::chrono::milliseconds within, std::function<void()> done) override;
 
  private:
@@ -28,12 +34,17 @@ class TerminalOutput : public Output {
 
   void pump();
   Wrote write_rest();
+  void settle(Wrote wrote);
   void end_drain();
 
   int fd_;
   Outbox outbox_;
   const Payload* front_ = nullptr;  // in flight: a part of it may be written
   std::size_t written_ = 0;         // bytes of it
+  std::string answer_;              // to the newest payload that is settled
+  bool is_failing_ = false;         // of that payload
+  std::optional<Instant> success_at_;
+  std::optional<Instant> failure_at_;
   uv::Timer again_;
   uv::Timer deadline_;
   std::function<void()> drained_;

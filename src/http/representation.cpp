@@ -46,20 +46,27 @@ bool takes_gzip(std::string_view accepted) {
   return false;
 }
 
+std::string_view without_weakness(std::string_view tag) {
+  return tag.substr(tag.starts_with("W/") ? 2 : 0);
+}
+
 /// Whether If-None-Match names this tag. It compares weakly: W/"x" is "x".
 bool names(std::string_view list, std::string_view tag) {
   if (trimmed(list) == "*") return true;
+  tag = without_weakness(tag);
   while (!list.empty()) {
-    std::string_view candidate = take_part(list, ',');
-    if (candidate.starts_with("W/")) candidate.remove_prefix(2);
-    if (candidate == tag) return true;
+    if (without_weakness(take_part(list, ',')) == tag) return true;
   }
   return false;
 }
 
-std::string tag_of(std::string_view body, bool is_packed) {
-  return fmt::format("\"{:016x}{}\"", XXH3_64bits(body.data(), body.size()),
-                     is_packed ? "-gz" : "");
+/// Of what is packed for this answer the tag is weak: igzip does not make the same bytes of the
+/// same text each time.
+enum class Form { plain, packed, packed_now };
+
+std::string tag_of(std::string_view body, Form form) {
+  return fmt::format("{}\"{:016x}{}\"", form == Form::packed_now ? "W/" : "",
+                     XXH3_64bits(body.data(), body.size()), form == Form::plain ? "" : "-gz");
 }
 
 Response tagged(Response response, std::string tag, const Wishes& wishes) {
@@ -83,7 +90,7 @@ Wishes wishes_of(const Request& request) {
 Response represented(Response plain, const Wishes& wishes) {
   std::optional<std::string> packed;
   if (wishes.takes_gzip && plain.body.size() >= worth_packing_bytes) packed = gzip(plain.body);
-  std::string tag = tag_of(plain.body, packed.has_value());
+  std::string tag = tag_of(plain.body, packed ? Form::packed_now : Form::plain);
   if (packed) {
     plain.body = std::move(*packed);
     plain.headers.push_back({"Content-Encoding", "gzip"});
@@ -92,7 +99,7 @@ Response represented(Response plain, const Wishes& wishes) {
 }
 
 Response represented_packed(Response packed, const Wishes& wishes, std::size_t bytes_max) {
-  std::string tag = tag_of(packed.body, wishes.takes_gzip);
+  std::string tag = tag_of(packed.body, wishes.takes_gzip ? Form::packed : Form::plain);
   if (wishes.takes_gzip) {
     packed.headers.push_back({"Content-Encoding", "gzip"});
   } else {

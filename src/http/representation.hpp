@@ -16,12 +16,12 @@ struct Wishes {
 
 Wishes wishes_of(const Request& request);
 
-/// An answer with a strong ETag, of both forms a different one; packed if the client takes that and
-/// it is worth it; 304 without a body if the client has it.
+/// An answer with an ETag, of both forms a different one; packed, and then its tag is weak, if the
+/// client takes that and it is worth it; 304 without a body if the client has it.
 Response represented(Response plain, const Wishes& wishes);
 
-/// As above, of a body that is packed already. REQUIRES: `packed.body` is what gzip made of at most
-/// `bytes_max` bytes.
+/// As above, of a body that is packed already, so that both tags are strong. REQUIRES:
+/// `packed.body` is what gzip made of at most `bytes_max` bytes.
 Response represented_packed(Response packed, const Wishes& wishes, std::size_t bytes_max = 8 << 20);
 
 }  // namespace tally::http

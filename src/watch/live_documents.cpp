@@ -225,6 +225,8 @@ void write_refused(JsonWriter& json, const RefusedLine& line, const LiveState& l
   json.object([&] {
     json.member("line", line.text);
     json.member("caret", line.caret);
+    json.member("before", line.before);
+    json.member("after", line.after);
     json.member("reason", to_string(line.reason));
     json.member("sender", to_string(line.peer));
     json.member("listener", counts_at(live.listeners, line.listener).name);

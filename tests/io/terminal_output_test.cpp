@@ -15,6 +15,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
+constexpr WallTime wall(1'700'000'000s);
+
 struct Pipe {
   Pipe() { REQUIRE(pipe2(ends.data(), O_CLOEXEC) == 0); }
   ~Pipe() {
@@ -56,6 +58,13 @@ TEST_CASE("terminal output: what a reader takes is written at once and in order"
     CHECK(pipe.read_some() == "a v=1\nb v=2\nc v=3\n");
     CHECK(output.counts().written == 3);
     CHECK(output.counts().balances());
+    const DestinationState state = output.state(wall);
+    CHECK(state.health == DestinationState::Health::ok);
+    CHECK(state.last_answer == "written");
+    CHECK(state.last_success_at == state.last_answer_at);
+    CHECK(state.last_success_at <= wall);
+    CHECK(state.last_success_at > wall - 10s);
+    CHECK_FALSE(state.last_failure_at);
   }
   CHECK_FALSE(loop.turn());
 }
@@ -70,6 +79,8 @@ TEST_CASE("terminal output: a full pipe holds nobody up, and is filled again onc
     output.push(payload_of(bytes, 1));
     CHECK(output.counts().queued == 1);
     CHECK(output.bytes() == bytes);
+    CHECK(output.state(wall).health == DestinationState::Health::unknown);
+    CHECK(output.state(wall).oldest == WallTime(1s));
     while (seen < bytes) {
       seen += pipe.read_some().size();
       if (output.counts().queued > 0) uv_run(loop.raw(), UV_RUN_ONCE);
@@ -107,6 +118,11 @@ TEST_CASE(
     TerminalOutput output(loop, pipe.writer(), {});
     output.push({.body = "a v=1\n", .points = 1});
     CHECK(output.counts().dropped_refused == 1);
+    const DestinationState state = output.state(wall);
+    CHECK(state.health == DestinationState::Health::failing);
+    CHECK(state.last_answer == "cannot write: Broken pipe");
+    CHECK(state.last_failure_at == state.last_answer_at);
+    CHECK_FALSE(state.last_success_at);
     bool is_done = false;
     output.drain(10s, [&] { is_done = true; });
     CHECK(is_done);

@@ -207,7 +207,8 @@ class Tallyd {
   }
 
   refuse() {
-    return this.send("page.views:one|c\ngröße.λ:1|x\nlogin:12.5\n<img src=x onerror=\"document.title='owned'\">:1|q");
+    return this.send(`long.${"x".repeat(400)}:1|q\npage.views:one|c\ngröße.λ:1|x\nlogin:12.5\n` +
+                     "<img src=x onerror=\"document.title='owned'\">:1|q");
   }
 
   failDestination() { return this.database.close(); }

@@ -48,7 +48,8 @@ REASONS = ("missing_value missing_type empty_name bad_value bad_rate bad_timesta
 DROPS = ("outbox_full refused type_conflict beyond_retention series_limit spool_full spool_age spool_damaged "
          "shutdown").split()
 REFUSED = [("page.views:one|c", 11, "bad_value"), ("größe.λ:1|x", 13, "unknown_type"), ("login:12.5", 10, "missing_type"),
-           (f"{HOSTILE}:1|q", len(HOSTILE) + 3, "unknown_type"), ("rtl\u202e.name:\tx|ms", 12, "bad_value")]
+           ("long." + "x" * 400 + ":1|q", 408, "unknown_type"), (f"{HOSTILE}:1|q", len(HOSTILE) + 3, "unknown_type"),
+           ("rtl\u202e.name:\tx|ms", 12, "bad_value")]
 
 
 class Series:
@@ -213,7 +214,9 @@ class World:
         for line, caret, reason in REFUSED:
             self.total.update(lines=1, refused=1, lost=1)
             self.refused_by[reason] += 1
-            self.refused.appendleft({"line": line, "caret": caret, "reason": reason, "sender": "127.0.0.1:39817",
+            before = max(len(line) - 200, 0)  # of these lines the end is what decides
+            self.refused.appendleft({"line": line[before:], "caret": caret - before, "before": before, "after": 0,
+                                     "reason": reason, "sender": "127.0.0.1:39817",
                                      "listener": "udp 127.0.0.1:8125", "at": self.now})
 
     def destination(self, query):

@@ -148,6 +148,7 @@ const claims = {
     const parts = (name) => line(name).evaluate((pre) => [...pre.childNodes].map((part) => part.textContent));
     await line("page.views").waitFor();
     assert.deepEqual(await parts("page.views"), ["page.views:", "o", "ne|c"]);
+    assert.deepEqual(await parts("bytes"), [" … 209 bytes … ", `${"x".repeat(196)}:1|`, "q", ""]);
     assert.deepEqual(await parts("größe"), ["größe.λ:1|", "x", ""]);
     assert.deepEqual(await parts(HOSTILE.name), [`${HOSTILE.name}:1|`, "q", ""]);
     assert.equal(await page.locator("main img, main script").count(), 0);

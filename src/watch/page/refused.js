@@ -33,16 +33,22 @@ function draw({ total, refused }) {
   list.replaceChildren(...refused.map(item));
 }
 
-function item({ line, caret, reason, sender, listener, at }) {
+function item({ line, caret, before, after, reason, sender, listener, at }) {
   const when = el("span", { class: "muted when", title: clock(at) }, ago(live.now() - at));
   const node = el("li", { class: "panel" },
     el("div", { class: "bar" }, el("span", { class: "badge bad" }, reason), el("span", { class: "muted from" },
       "from ", el("bdi", {}, plain(sender)), " on ", el("bdi", {}, plain(listener))), when),
-    el("pre", { class: "carets", "aria-label": `The line, refused at byte ${caret}` }, ...withCaret(line, caret)),
+    el("pre", { class: "carets", "aria-label": `The line, refused at byte ${before + caret}` },
+      ...leftOut(before, ""), ...withCaret(line, caret), ...leftOut(after, "more ")),
     el("p", { class: "hint" }, REFUSED[reason] ?? ""));
   node.at = at;
   node.ago = when;
   return node;
+}
+
+// tallyd keeps of a long line the part around the caret.
+function leftOut(count, more) {
+  return count > 0 ? [el("span", { class: "muted left-out" }, ` … ${number(count)} ${more}bytes … `)] : [];
 }
 
 // The caret is a byte's, the text has characters: some are several bytes, and some are shown as escapes.

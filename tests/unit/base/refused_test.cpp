@@ -65,7 +65,26 @@ TEST_CASE("refused ring: of a long line the part around the byte that decided is
     const std::size_t caret = std::min<std::size_t>(row.caret, line.size());
     CHECK(kept.text.substr(kept.caret, 20) ==
           line.substr(caret, 20).substr(0, kept.text.size() - kept.caret));
+    CHECK(kept.before + kept.caret == caret);
+    CHECK(kept.before + kept.text.size() + kept.after == line.size());
+    const std::string shown = quote(kept);
+    CHECK(shown.starts_with("..\"") == (row.caret > 0));
+    CHECK(shown.ends_with(std::to_string(line.size() - kept.text.size()) + " more bytes"));
+    const std::string drawn = with_caret(kept, 2);
+    CHECK(drawn.starts_with("  ..\"") == (row.caret > 0));
+    CHECK((drawn.find("\"..\n") != std::string::npos) == (caret + 1 < line.size()));
   }
+}
+
+TEST_CASE("refused ring: what fits is whole, and shown without a sign of more") {
+  RefusedRing ring;
+  const std::string line(RefusedRing::text_bytes_max, 'x');
+  ring.add({Reason::missing_value, 0, line}, 0, {}, at(1));
+  ring.add({Reason::missing_value, 3, "a:x"}, 0, {}, at(2));
+  CHECK(ring.lines()[0]->before == 0);
+  CHECK(ring.lines()[0]->after == 0);
+  CHECK(quote(*ring.lines()[0]) == '"' + line + '"');
+  CHECK(with_caret(*ring.lines()[1], 0) == with_caret("a:x", 3, 0));
 }
 
 TEST_CASE("caret: it stands under the byte that decided, whatever the bytes before it are") {

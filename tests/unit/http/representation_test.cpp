@@ -60,8 +60,9 @@ TEST_CASE("representation: packed and plain are the same text with different tag
   for (const Response& response : {plain, packed}) {
     CHECK(response.status == 200);
     CHECK(value_of(response, "Vary") == "Accept-Encoding");
-    CHECK(value_of(response, "ETag")->starts_with('"'));
   }
+  CHECK(value_of(plain, "ETag")->starts_with('"'));
+  CHECK(value_of(packed, "ETag")->starts_with("W/\""));  // its bytes may differ the next time
   CHECK(value_of(plain, "ETag") != value_of(packed, "ETag"));
 }
 
@@ -75,7 +76,8 @@ TEST_CASE("representation: who has it gets 304 and no body; a changed text is se
   for (const char* accepted : {"", "gzip"}) {
     CAPTURE(accepted);
     const std::string tag = *value_of(represented({.body = large}, wishes(accepted)), "ETag");
-    for (const std::string& has : {tag, "W/" + tag, "\"other\", " + tag,
+    const std::string strong = tag.substr(tag.find('"'));
+    for (const std::string& has : {tag, strong, "W/" + strong, "\"other\", " + tag,
                                    "\"other\"," + tag + ",\"more\"", std::string("*")}) {
       CAPTURE(has);
       const Response response = represented({.body = large}, wishes(accepted, has));
@@ -104,6 +106,8 @@ TEST_CASE("representation: a file that is packed already is sent as it is, or un
   CHECK(unpacked.body == large);
   CHECK_FALSE(value_of(unpacked, "Content-Encoding"));
   CHECK(value_of(sent, "ETag") != value_of(unpacked, "ETag"));
+  for (const Response& response : {sent, unpacked})
+    CHECK(value_of(response, "ETag")->starts_with('"'));
   const std::string tag = *value_of(unpacked, "ETag");
   CHECK(represented_packed({.body = packed}, wishes("", tag)).status == 304);
 }
