@@ -7,8 +7,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
+#include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "receive/listeners.hpp"
@@ -240,6 +243,57 @@ TEST_CASE("worker: a stop reads what the kernel still holds, and nothing is lost
     const WindowPart part = letters.part(1);
     CHECK(part.gathered.total().datagrams + part.gathered.total().kernel_drops == sent);
     CHECK(counter_in(part.gathered.table, "hits") == sent);
+  }
+}
+
+TEST_CASE("worker: a backlog of many turns is read whole, and what comes alone later is heard") {
+  constexpr std::uint64_t sent = 10'000;
+  std::vector<DatagramSocket> sockets;
+  std::vector<std::unique_ptr<Client>> clients;
+  for (int i = 0; i < 2; ++i) {
+    sockets.push_back(open_or_fail({"127.0.0.1", 0}));
+    clients.push_back(std::make_unique<Client>(sockets.back()));
+  }
+  for (std::uint64_t i = 0; i < sent; ++i) clients[0]->send("hits:1|c");
+  const Worker::Settings settings;
+  const TableRules rules;
+  Letters letters;
+  Worker worker({.datagrams = std::move(sockets), .streams = {}}, settings, window_of(rules),
+                letters.box());
+  std::uint64_t window = 0;
+  const auto datagrams_of_window = [&] {
+    worker.close_window(++window, window_of(rules));
+    const IngestCounts all = letters.part(window).gathered.total();
+    return all.datagrams + all.kernel_drops;
+  };
+  std::uint64_t heard = 0;
+  while (heard < sent) heard += datagrams_of_window();
+  CHECK(heard == sent);
+  for (int round = 0; round < 20; ++round) {
+    // Asleep, or on the way to it: both sockets must find it.
+    std::this_thread::sleep_for(std::chrono::milliseconds(round / 4));
+    for (const auto& client : clients) client->send("hits:1|c");
+    for (heard = 0; heard < clients.size();) heard += datagrams_of_window();
+    CHECK(heard == clients.size());
+  }
+}
+
+TEST_CASE("worker: a stop in the midst of a backlog reads it to its end") {
+  for (int round = 0; round < 20; ++round) {
+    constexpr std::uint64_t sent = 5'000;
+    std::vector<DatagramSocket> sockets;
+    sockets.push_back(open_or_fail({"127.0.0.1", 0}));
+    Client client(sockets[0]);
+    for (std::uint64_t i = 0; i < sent; ++i) client.send("hits:1|c");
+    const Worker::Settings settings;
+    const TableRules rules;
+    Letters letters;
+    Worker worker({.datagrams = std::move(sockets), .streams = {}}, settings, window_of(rules),
+                  letters.box());
+    std::this_thread::sleep_for(std::chrono::microseconds(100 * round));
+    worker.stop(1);
+    const IngestCounts all = letters.part(1).gathered.total();
+    CHECK(all.datagrams + all.kernel_drops == sent);
   }
 }
 
