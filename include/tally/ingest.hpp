@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "tally/datagram.hpp"
 #include "tally/ledger.hpp"
 #include "tally/parse.hpp"
 #include "tally/peer.hpp"
@@ -105,10 +106,10 @@ class Ingestor {
   /// Adds whole lines, as a stream has them.
   void add(std::string_view text, const Arrival& arrival, Gathered& gathered);
 
-  /// Adds a datagram. A truncated one is taken up to its last whole line; the rest of it is one
-  /// refused line.
-  void add_datagram(std::string_view datagram, bool is_truncated, const Arrival& arrival,
-                    Gathered& gathered);
+  /// Adds datagrams that came together from one sender, in their order; their bytes must stay that
+  /// long. A truncated one is taken up to its last whole line; the rest of it is one refused line.
+  void add_datagrams(std::span<const Datagram> datagrams, const Arrival& arrival,
+                     Gathered& gathered);
 
   /// Counts and remembers a line that was refused before it was parsed.
   static void refuse(Reason reason, std::string_view line, const Arrival& arrival,
@@ -118,6 +119,8 @@ class Ingestor {
   bool is_line(std::string_view text);
 
  private:
+  void scan(std::string_view text, const Arrival& arrival, Gathered& gathered);
+  void add_scanned(const Arrival& arrival, Gathered& gathered);
   void refuse_overflowed(std::span<const ScannedLine> lines, std::uint64_t overflowed,
                          const Arrival& arrival, Gathered& gathered);
   void add_other(const ScannedLine& line, const Arrival& arrival, Gathered& gathered);
@@ -128,9 +131,10 @@ class Ingestor {
   const IngestRules& rules_;
   Scanner scanner_;
   // So many are read, then looked up, then added: enough that what was asked of the memory has
-  // come, few enough to stay in the nearest cache.
+  // come, few enough to stay in the nearest cache. Of small datagrams they are of several.
   std::array<ScannedLine, Table::batch_lines_max> lines_{};
-  std::uint64_t simple_taken_ = 0;  // of the text; counted at its end
+  std::size_t scanned_ = 0;         // of them, and not yet added
+  std::uint64_t simple_taken_ = 0;  // not yet in the counts
   Batch batch_;
 };
 

@@ -44,6 +44,7 @@ struct IngestCounts {
   ConnectionCounts connections;
 
   IngestCounts& operator+=(const IngestCounts& other);
+  friend bool operator==(const IngestCounts&, const IngestCounts&) = default;
   std::uint64_t refused() const;
   /// The second balance: lines = accepted + refused.
   bool balances() const { return lines == lines_accepted + refused(); }

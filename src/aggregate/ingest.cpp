@@ -57,29 +57,60 @@ Timing timing_of(std::int64_t time, WallTime now, WallTime opened,
 }
 
 void Ingestor::add(std::string_view text, const Arrival& arrival, Gathered& gathered) {
+  gathered.senders[arrival.sender].bytes += text.size();
+  scan(text, arrival, gathered);
+  add_scanned(arrival, gathered);
+}
+
+void Ingestor::add_datagrams(std::span<const Datagram> datagrams, const Arrival& arrival,
+                             Gathered& gathered) {
+  IngestCounts& counts = gathered.counts[arrival.listener];
+  Sender& sender = gathered.senders[arrival.sender];
+  counts.datagrams += datagrams.size();
+  sender.datagrams += datagrams.size();
+  for (const Datagram& datagram : datagrams) {
+    std::string_view text = datagram.bytes;
+    counts.bytes += text.size();
+    counts.datagrams_empty += text.empty();
+    if (datagram.is_truncated) [[unlikely]] {
+      ++counts.datagrams_truncated;
+      add_scanned(arrival, gathered);  // what came before it is refused before it
+      refuse(Reason::truncated, cut_tail(text), arrival, gathered);
+    }
+    sender.bytes += text.size();
+    scan(text, arrival, gathered);
+  }
+  add_scanned(arrival, gathered);
+}
+
+// Cuts a text into lines, and adds them as often as there are enough.
+void Ingestor::scan(std::string_view text, const Arrival& arrival, Gathered& gathered) {
+  scanner_.start(text, arrival.has_padding);
+  while (const std::size_t count = scanner_.next(std::span(lines_).subspan(scanned_))) {
+    scanned_ += count;
+    if (scanned_ == lines_.size()) add_scanned(arrival, gathered);
+  }
+}
+
+void Ingestor::add_scanned(const Arrival& arrival, Gathered& gathered) {
+  const std::span lines(lines_.data(), std::exchange(scanned_, 0));
   IngestCounts& counts = gathered.counts[arrival.listener];
   const std::uint64_t lines_before = counts.lines;
   const Hearing hearing(arrival.now, arrival.sender);
-  scanner_.start(text, arrival.has_padding);
-  while (const std::size_t count = scanner_.next(lines_)) {
-    const std::span lines(lines_.data(), count);
-    gathered.table.look_up(lines);
-    for (std::size_t i = 0; i < count; ++i) {
-      const Table::AddedKnown known = gathered.table.add_known(lines.subspan(i), hearing);
-      simple_taken_ += known.lines;
-      if (known.overflowed != 0) [[unlikely]]
-        refuse_overflowed(lines.subspan(i), known.overflowed, arrival, gathered);
-      i += known.lines;
-      if (i < count) add_other(lines[i], arrival, gathered);
-    }
+  gathered.table.look_up(lines);
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const Table::AddedKnown known = gathered.table.add_known(lines.subspan(i), hearing);
+    simple_taken_ += known.lines;
+    if (known.overflowed != 0) [[unlikely]]
+      refuse_overflowed(lines.subspan(i), known.overflowed, arrival, gathered);
+    i += known.lines;
+    if (i < lines.size()) add_other(lines[i], arrival, gathered);
   }
   counts.lines += simple_taken_;
   counts.lines_accepted += simple_taken_;
   counts.samples += simple_taken_;
   simple_taken_ = 0;
-  Sender& sender = gathered.senders[arrival.sender];
-  sender.lines += counts.lines - lines_before;
-  sender.bytes += text.size();
+  gathered.senders[arrival.sender].lines += counts.lines - lines_before;
 }
 
 // Of lines that were counted as taken: those with a bit in `overflowed`.
@@ -152,20 +183,6 @@ std::optional<Reason> Ingestor::add_line(const Line& line, const Arrival& arriva
     counts.times_ignored += timing == Timing::ignored;
   }
   return refused;
-}
-
-void Ingestor::add_datagram(std::string_view datagram, bool is_truncated, const Arrival& arrival,
-                            Gathered& gathered) {
-  IngestCounts& counts = gathered.counts[arrival.listener];
-  ++counts.datagrams;
-  counts.bytes += datagram.size();
-  counts.datagrams_empty += datagram.empty();
-  ++gathered.senders[arrival.sender].datagrams;
-  if (is_truncated) {
-    ++counts.datagrams_truncated;
-    refuse(Reason::truncated, cut_tail(datagram), arrival, gathered);
-  }
-  add(datagram, arrival, gathered);
 }
 
 void Ingestor::refuse(Reason reason, std::string_view line, const Arrival& arrival,

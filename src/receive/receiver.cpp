@@ -26,7 +26,7 @@ Receiver::Received Receiver::receive(int fd) {
   do {
     count = recvmmsg(fd, headers_.data(), batch_max, MSG_DONTWAIT, nullptr);
   } while (count < 0 && errno == EINTR);
-  if (count < 0) return {.datagrams = {}, .error = errno == EAGAIN ? 0 : errno};
+  if (count < 0) return {.datagrams = {}, .from = {}, .error = errno == EAGAIN ? 0 : errno};
 
   // Only the first `count`: what stands in the other buffers is of an earlier batch.
   const auto received = static_cast<std::size_t>(count);
@@ -35,10 +35,10 @@ Receiver::Received Receiver::receive(int fd) {
     if (header.msg_namelen == 0) names_[i].ss_family = AF_UNSPEC;
     header.msg_namelen = sizeof names_[i];  // the kernel wrote how much it used
     datagrams_[i] = {.bytes = {memory_.get() + i * stride(), headers_[i].msg_len},
-                     .is_truncated = (header.msg_flags & MSG_TRUNC) != 0,
-                     .from = &names_[i]};
+                     .is_truncated = (header.msg_flags & MSG_TRUNC) != 0};
   }
-  return {.datagrams = std::span(datagrams_).first(received)};
+  return {.datagrams = std::span(datagrams_).first(received),
+          .from = std::span(names_).first(received)};
 }
 
 }  // namespace tally

@@ -6,20 +6,12 @@
 #include <cstddef>
 #include <memory>
 #include <span>
-#include <string_view>
 #include <vector>
 
+#include "tally/datagram.hpp"
 #include "tally/scan.hpp"
 
 namespace tally {
-
-/// One received datagram: borrowed bytes, valid until the next `receive`, with padding (scan.hpp)
-/// behind them.
-struct Datagram {
-  std::string_view bytes;
-  bool is_truncated;             ///< it was larger than the buffer; `bytes` is its beginning
-  const sockaddr_storage* from;  ///< valid as long; AF_UNSPEC where the sender has no name
-};
 
 /// Buffers for one batch. 64 KiB each takes the largest UDP datagram whole; the kernel gives the
 /// pages only as they are touched, so small packets cost one page each.
@@ -29,8 +21,10 @@ class Receiver {
 
   explicit Receiver(std::size_t datagram_bytes = 64 << 10);
 
+  /// Valid until the next `receive`.
   struct Received {
-    std::span<const Datagram> datagrams;
+    std::span<const Datagram> datagrams;     ///< with padding (scan.hpp) behind their bytes
+    std::span<const sockaddr_storage> from;  ///< of each; AF_UNSPEC where the sender has no name
     int error = 0;  ///< errno if the call failed for another reason than an empty queue
   };
 

@@ -334,23 +334,33 @@ bool Worker::receive_batch(std::uint32_t listener) {
   Arrival arrival = arrival_now(listener);
   arrival.has_padding = true;
   last_heard_ = arrival.wall;
-  for (const Datagram& datagram : received.datagrams) take(datagram, arrival);
+  const auto [datagrams, from, error] = received;
+  for (std::size_t begin = 0; begin < datagrams.size();) {
+    std::size_t end = begin + 1;
+    while (end < datagrams.size() && is_same_peer(from[begin], from[end])) ++end;
+    arrival.peer = peer_of(from[begin]);
+    take(datagrams.subspan(begin, end - begin), arrival);
+    begin = end;
+  }
   // A sender on a Unix socket may be waiting for room: ask until there is nothing.
   return sockets_[listener].is_unix() || received.datagrams.size() == Receiver::batch_max;
 }
 
-void Worker::take(const Datagram& datagram, Arrival& arrival) {
-  arrival.peer = peer_of(*datagram.from);
+// What came from one sender, together: of small datagrams that takes half of the time of one by
+// one.
+void Worker::take(std::span<const Datagram> datagrams, Arrival& arrival) {
   if (is_allowed(settings_.streams.allow, arrival.peer)) {
     arrival.sender = gathered_.senders.number_of(arrival.peer);
-    if (tap_) [[unlikely]]
-      tap_->add(piece_of(datagram.bytes, datagram.is_truncated, arrival));
-    ingestor_.add_datagram(datagram.bytes, datagram.is_truncated, arrival, gathered_);
+    if (tap_) [[unlikely]] {
+      for (const Datagram& datagram : datagrams)
+        tap_->add(piece_of(datagram.bytes, datagram.is_truncated, arrival));
+    }
+    ingestor_.add_datagrams(datagrams, arrival, gathered_);
     return;
   }
   IngestCounts& counts = gathered_.counts[arrival.listener];
-  ++counts.datagrams;
-  ++counts.datagrams_denied;
+  counts.datagrams += datagrams.size();
+  counts.datagrams_denied += datagrams.size();
 }
 
 // A line that needs nothing behind its type. Of fields one cannot know whether they are whole: a

@@ -133,7 +133,7 @@ class Worker {
   void read_unwatched();
   void end_nap();
   bool receive_batch(std::uint32_t listener);
-  void take(const Datagram& datagram, Arrival& arrival);
+  void take(std::span<const Datagram> datagrams, Arrival& arrival);
   void take_counts();
   bool is_whole(std::string_view line);
   void drain();

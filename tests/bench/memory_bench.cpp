@@ -12,15 +12,18 @@
 // `count_ingest` (--toggle-collect='count_*'). It prints a checksum of what came out.
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <ctime>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/gzip.hpp"
 #include "naive_daemon.hpp"
+#include "receive/receiver.hpp"
 #include "tally/carry.hpp"
 #include "tally/encode.hpp"
 #include "tally/ingest.hpp"
@@ -55,8 +58,8 @@ class RealDaemon {
   RealDaemon(const RealDaemon&) = delete;
   RealDaemon& operator=(const RealDaemon&) = delete;
 
-  void hear(std::string_view datagram) {
-    ingestor_.add_datagram(datagram, false, arrival_, gathered_);
+  void hear(std::span<const Datagram> datagrams) {
+    ingestor_.add_datagrams(datagrams, arrival_, gathered_);
   }
 
   /// A new window, as the daemon makes it: the counts go, the table's memory stays.
@@ -78,10 +81,24 @@ class RealDaemon {
   Ingestor ingestor_;
 };
 
+// All packets once, as a socket gives them.
+void hear_all(const Workload& workload, RealDaemon& daemon) {
+  std::array<Datagram, Receiver::batch_max> batch;
+  for (std::size_t i = 0; i < workload.packets();) {
+    std::size_t count = 0;
+    while (count < batch.size() && i < workload.packets()) batch[count++] = {workload.packet(i++)};
+    daemon.hear(std::span(batch).first(count));
+  }
+}
+
+void hear_all(const Workload& workload, NaiveDaemon& daemon) {
+  for (std::size_t i = 0; i < workload.packets(); ++i) daemon.hear(workload.packet(i));
+}
+
 template <typename Daemon>
 double ns_a_metric(const Workload& workload, Daemon& daemon) {
   const double start = now_ns();
-  for (std::size_t i = 0; i < workload.packets(); ++i) daemon.hear(workload.packet(i));
+  hear_all(workload, daemon);
   return (now_ns() - start) / static_cast<double>(workload.metrics());
 }
 
@@ -129,7 +146,7 @@ void measure(char letter, std::size_t rounds) {
 
 void fill(const Workload& workload, RealDaemon& daemon) {
   daemon.clear();
-  for (std::size_t i = 0; i < workload.packets(); ++i) daemon.hear(workload.packet(i));
+  hear_all(workload, daemon);
 }
 
 struct FlushTimes {
@@ -204,9 +221,7 @@ void measure_flush(std::size_t rounds) {
 
 [[gnu::noinline]] std::uint64_t count_ingest(const Workload& workload, std::size_t rounds) {
   RealDaemon daemon;
-  for (std::size_t i = 0; i < rounds * workload.packets(); ++i) {
-    daemon.hear(workload.packet(i % workload.packets()));
-  }
+  for (std::size_t round = 0; round < rounds; ++round) hear_all(workload, daemon);
   return daemon.samples() * 31 + daemon.series();
 }
 

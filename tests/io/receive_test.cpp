@@ -349,8 +349,10 @@ TEST_CASE("receiver: each datagram comes with its sender, also behind one of ano
   Receiver receiver;
   const auto got = receiver.receive(socket.fd());
   REQUIRE(got.datagrams.size() == 2);
-  CHECK(peer_of(*got.datagrams[0].from).port == one.port());
-  CHECK(peer_of(*got.datagrams[1].from).port == other.port());
+  CHECK(peer_of(got.from[0]).port == one.port());
+  CHECK(peer_of(got.from[1]).port == other.port());
+  CHECK(is_same_peer(got.from[0], got.from[0]));
+  CHECK_FALSE(is_same_peer(got.from[0], got.from[1]));
 
   const Directory directory;
   const DatagramSocket unix_socket = open_unix_or_fail(directory.path() + "/s");
@@ -358,7 +360,21 @@ TEST_CASE("receiver: each datagram comes with its sender, also behind one of ano
   REQUIRE(nameless.send("a:1|c"));
   const auto local = receiver.receive(unix_socket.fd());
   REQUIRE(local.datagrams.size() == 1);
-  CHECK(peer_of(*local.datagrams[0].from) == Peer{});
+  CHECK(peer_of(local.from[0]) == Peer{});
+}
+
+TEST_CASE("socket address: two are one peer if family, address and port are the same") {
+  const std::vector<ListenAddress> all = {{"127.0.0.1", 1}, {"127.0.0.1", 2}, {"127.0.0.2", 1},
+                                          {"::1", 1},       {"::1", 2},       {"::2", 1}};
+  for (const ListenAddress& one : all) {
+    for (const ListenAddress& other : all) {
+      CAPTURE(one.host);
+      CAPTURE(other.host);
+      const auto a = to_socket_address(one).storage, b = to_socket_address(other).storage;
+      CHECK(is_same_peer(a, b) == (&one == &other));
+      CHECK(is_same_peer(a, b) == (peer_of(a) == peer_of(b)));
+    }
+  }
 }
 
 TEST_CASE("worker: datagrams of senders that are not allowed are counted, and not read") {

@@ -3,6 +3,8 @@
 #include <bit>
 #include <chrono>
 #include <map>
+#include <memory>
+#include <span>
 #include <variant>
 
 #include <fmt/format.h>
@@ -59,6 +61,31 @@ std::optional<Reason> add_line(const Line& line, Batch& batch, const Arrival& ar
   }
   return refused;
 }
+
+// Datagrams with nothing readable behind them, or with what must not be taken for a part of them.
+class Memory {
+ public:
+  Memory(std::span<const std::string> datagrams, bool has_padding) {
+    for (const std::string& bytes : datagrams) {
+      if (!has_padding) {
+        guarded_.push_back(std::make_unique<GuardedBuffer>(bytes));
+        datagrams_.push_back({guarded_.back()->view()});
+        continue;
+      }
+      auto padded = std::make_unique<std::string>(bytes);
+      while (padded->size() < bytes.size() + padding_bytes) *padded += ":1|c\n";
+      datagrams_.push_back({std::string_view(*padded).substr(0, bytes.size())});
+      padded_.push_back(std::move(padded));
+    }
+  }
+
+  std::span<const Datagram> datagrams() const { return datagrams_; }
+
+ private:
+  std::vector<std::unique_ptr<GuardedBuffer>> guarded_;
+  std::vector<std::unique_ptr<std::string>> padded_;
+  std::vector<Datagram> datagrams_;
+};
 
 // Line by line, because a line may be refused by the parser between two that are by the table.
 void add_slowly(std::string_view datagram, const Arrival& arrival, const IngestRules& rules,
@@ -142,18 +169,17 @@ std::optional<std::string> ingest_disagreement(const std::vector<std::string>& d
   Gathered quick(Table(table_rules), 1, opened);
   Gathered slow(Table(table_rules), 1, opened);
   Ingestor ingestor(rules);
-  for (std::size_t i = 0; i < datagrams.size(); ++i) {
-    // With nothing readable behind it, and with what must not be taken for a part of it.
-    const GuardedBuffer guarded(datagrams[i]);
-    std::string padded = datagrams[i];
-    while (padded.size() < datagrams[i].size() + padding_bytes) padded += ":1|c\n";
-    Arrival arrival = arrival_at(i);
-    arrival.has_padding = i % 2 != 0;
-    ingestor.add_datagram(arrival.has_padding
-                              ? std::string_view(padded).substr(0, datagrams[i].size())
-                              : guarded.view(),
-                          false, arrival, quick);
-    add_slowly(guarded.view(), arrival, rules, slow);
+  // Together come one, then two, then three ..
+  std::size_t count = 0;
+  for (std::size_t begin = 0; begin < datagrams.size(); begin += count) {
+    count = std::min(count + 1, datagrams.size() - begin);
+    Arrival arrival = arrival_at(begin);
+    arrival.has_padding = begin % 2 != 0;
+    const std::span<const std::string> together(&datagrams[begin], count);
+    const Memory memory(together, arrival.has_padding);
+    ingestor.add_datagrams(memory.datagrams(), arrival, quick);
+    for (const Datagram& datagram : memory.datagrams())
+      add_slowly(datagram.bytes, arrival, rules, slow);
   }
   if (auto differs = difference("counts", counts_of(quick.counts[0]), counts_of(slow.counts[0])))
     return differs;

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 using namespace tally;
@@ -21,7 +22,10 @@ struct Ingested {
       : rules(table_rules), gathered(Table(rules), 2, WallTime(seconds(1'000'000))) {}
 
   void add(std::string_view datagram, bool is_truncated = false) {
-    ingestor.add_datagram(datagram, is_truncated, arrival, gathered);
+    add({{datagram, is_truncated}});
+  }
+  void add(const std::vector<Datagram>& datagrams) {
+    ingestor.add_datagrams(datagrams, arrival, gathered);
     CHECK(gathered.total().balances());
   }
 
@@ -54,6 +58,43 @@ TEST_CASE("ingest: an empty datagram is counted and holds no line") {
   CHECK(state.gathered.total().datagrams == 1);
   CHECK(state.gathered.total().datagrams_empty == 1);
   CHECK(state.gathered.total().lines == 0);
+}
+
+TEST_CASE("ingest: datagrams that came together are what they are one by one") {
+  // More lines than one look-up takes, of all that can become of a line; the last are cut.
+  std::vector<std::string> texts = {"", "bad", "\n"};
+  for (int i = 0; i < 200; ++i) {
+    const std::string number = std::to_string(i % 50);
+    texts.push_back("a" + number + ":1|c");
+    texts.push_back("t:" + number + "|ms|#k:" + number + "\ng:" + number + "|g\nx:" + number);
+    texts.push_back("s:" + number + "|s\nhuge:1e308|c\nbad\n");
+  }
+  std::vector<Datagram> datagrams;
+  for (const std::string& text : texts) datagrams.push_back({text, datagrams.size() % 7 == 6});
+  Ingested together;
+  Ingested alone;
+  together.add(datagrams);
+  for (const Datagram& datagram : datagrams) alone.add({datagram});
+  CHECK(together.gathered.total() == alone.gathered.total());
+  CHECK(together.gathered.total().datagrams == texts.size());
+  CHECK(together.gathered.senders[0] == alone.gathered.senders[0]);
+  const auto refused_lines = [](const Ingested& state) {
+    std::vector<std::string> all;
+    for (const RefusedLine* line : state.gathered.refused.lines())
+      all.push_back(std::to_string(static_cast<int>(line->reason)) + line->text);
+    return all;
+  };
+  CHECK(refused_lines(together) == refused_lines(alone));
+  REQUIRE(together.gathered.table.size() == alone.gathered.table.size());
+  for (std::size_t i = 0; i < alone.gathered.table.size(); ++i) {
+    const Table::Entry one = alone.gathered.table.entry(i);
+    const Table::Entry same = together.gathered.table.entry(i);
+    CHECK(same.key == one.key);
+    if (const auto* counter = std::get_if<Counter>(&one.aggregate))
+      CHECK(std::get<Counter>(same.aggregate).sum == counter->sum);
+    if (const auto* values = std::get_if<const Distribution*>(&one.aggregate))
+      CHECK(std::get<const Distribution*>(same.aggregate)->sum() == (*values)->sum());
+  }
 }
 
 TEST_CASE(
