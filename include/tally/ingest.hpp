@@ -106,8 +106,9 @@ class Ingestor {
   /// Adds whole lines, as a stream has them.
   void add(std::string_view text, const Arrival& arrival, Gathered& gathered);
 
-  /// Adds datagrams that came together from one sender, in their order; their bytes must stay that
-  /// long. A truncated one is taken up to its last whole line; the rest of it is one refused line.
+  /// Adds datagrams that came together from one sender, in their order; their bytes must stay until
+  /// this returns. A truncated one is taken up to its last whole line; the rest of it is one
+  /// refused line.
   void add_datagrams(std::span<const Datagram> datagrams, const Arrival& arrival,
                      Gathered& gathered);
 

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,7 +24,10 @@ struct RefusedLine {
   std::string text;          ///< of a long line the part around the caret
   std::uint32_t caret = 0;   ///< the byte of `text` that decided
   std::uint32_t before = 0;  ///< bytes of the line that `text` leaves out, on its left
-  std::uint32_t after = 0;   ///< and on its right
+  /// And on its right; none if the line's end was never seen (`truncated`, `line_too_long`).
+  std::optional<std::uint32_t> after = 0;
+
+  bool goes_on() const { return after != 0U; }
 };
 
 /// Keeps the newest `lines_max`; a newcomer takes the place and the memory of the oldest, so a
@@ -60,7 +64,7 @@ std::string with_caret(std::string_view text, std::size_t caret, std::size_t ind
 /// As above; ".." stands where the ring left bytes out, too.
 std::string with_caret(const RefusedLine& line, std::size_t indent);
 
-/// As quote() of the text, with the number of bytes that the ring left out.
+/// As quote() of the text, with the number of bytes that are left out, or ".." where nobody knows.
 std::string quote(const RefusedLine& line);
 
 }  // namespace tally

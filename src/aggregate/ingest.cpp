@@ -83,7 +83,8 @@ void Ingestor::add_datagrams(std::span<const Datagram> datagrams, const Arrival&
   add_scanned(arrival, gathered);
 }
 
-// Cuts a text into lines, and adds them as often as there are enough.
+// Cuts a text into lines, and adds them as often as there are enough. The rest of them waits for
+// `add_scanned`, and points into the text until then.
 void Ingestor::scan(std::string_view text, const Arrival& arrival, Gathered& gathered) {
   scanner_.start(text, arrival.has_padding);
   while (const std::size_t count = scanner_.next(std::span(lines_).subspan(scanned_))) {

@@ -14,6 +14,11 @@ std::size_t cut_before(std::size_t caret, std::size_t size, std::size_t bytes_ma
   return std::min(caret - std::min(caret, before), size - bytes_max);
 }
 
+// Whether a line is refused because its end is not there.
+bool is_beginning(Reason reason) {
+  return reason == Reason::truncated || reason == Reason::line_too_long;
+}
+
 constexpr std::string_view more = "..";
 
 // `text` around the caret; the line may go on before and after it.
@@ -60,6 +65,7 @@ void RefusedRing::add(const Refusal& refusal, std::uint32_t listener, const Peer
   slot.caret = static_cast<std::uint32_t>(caret - begin);
   slot.before = static_cast<std::uint32_t>(begin);
   slot.after = static_cast<std::uint32_t>(refusal.line.size() - begin - slot.text.size());
+  if (is_beginning(refusal.reason)) slot.after.reset();
 }
 
 void RefusedRing::merge(const RefusedRing& other) {
@@ -86,13 +92,14 @@ std::string with_caret(std::string_view text, std::size_t caret, std::size_t ind
 }
 
 std::string with_caret(const RefusedLine& line, std::size_t indent) {
-  return draw(line.text, line.caret, indent, line.before > 0, line.after > 0);
+  return draw(line.text, line.caret, indent, line.before > 0, line.goes_on());
 }
 
 std::string quote(const RefusedLine& line) {
   std::string shown(line.before > 0 ? more : "");
   shown += quote(std::string_view(line.text));
-  if (const auto bytes = line.before + line.after; bytes > 0)
+  if (!line.after) return shown.append(more);
+  if (const auto bytes = line.before + *line.after; bytes > 0)
     shown += " and " + std::to_string(bytes) + " more bytes";
   return shown;
 }

@@ -58,7 +58,7 @@ TerminalOutput::Wrote TerminalOutput::write_rest() {
         write(fd_, body.data() + written_, std::min<std::size_t>(PIPE_BUF, body.size() - written_));
     if (count < 0 && errno == EAGAIN) return Wrote::nothing_more_now;
     if (count < 0 && errno != EINTR) {
-      answer_ = std::string("cannot write: ") + std::strerror(errno);
+      answer_ = std::string("cannot write to standard output: ") + std::strerror(errno);
       return Wrote::failed;
     }
     written_ += static_cast<std::size_t>(std::max<ssize_t>(count, 0));
@@ -70,6 +70,7 @@ TerminalOutput::Wrote TerminalOutput::write_rest() {
 void TerminalOutput::settle(Wrote wrote) {
   is_failing_ = wrote == Wrote::failed;
   (is_failing_ ? failure_at_ : success_at_) = now();
+  if (!is_failing_) bytes_written_ = front_->body.size();
   const Action action = is_failing_ ? Action::drop : Action::written;
   outbox_.settle(front_->id, {.action = action, .loss = PointLoss::refused}, Instant{});
   front_ = nullptr;
@@ -84,6 +85,7 @@ DestinationState TerminalOutput::state(WallTime wall) const {
   DestinationState state{.last_answer = answer_,
                          .last_success_at = at(success_at_),
                          .last_failure_at = at(failure_at_),
+                         .last_write_bytes = bytes_written_,
                          .queued_bytes = bytes(),
                          .oldest = outbox_.oldest_window()};
   state.last_answer_at = is_failing_ ? state.last_failure_at : state.last_success_at;

@@ -43,6 +43,7 @@ class TerminalOutput : public Output {
   std::size_t written_ = 0;         // bytes of it
   std::string answer_;              // to the newest payload that is settled
   bool is_failing_ = false;         // of that payload
+  std::size_t bytes_written_ = 0;   // of the newest one that was written
   std::optional<Instant> success_at_;
   std::optional<Instant> failure_at_;
   uv::Timer again_;

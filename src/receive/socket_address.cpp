@@ -56,19 +56,6 @@ Peer peer_of(const sockaddr_storage& from) {
   return peer;
 }
 
-bool is_same_peer(const sockaddr_storage& a, const sockaddr_storage& b) {
-  if (a.ss_family != b.ss_family) return false;
-  if (a.ss_family == AF_INET) {
-    const auto& v4 = reinterpret_cast<const sockaddr_in&>(a);
-    const auto& other = reinterpret_cast<const sockaddr_in&>(b);
-    return v4.sin_port == other.sin_port && v4.sin_addr.s_addr == other.sin_addr.s_addr;
-  }
-  if (a.ss_family != AF_INET6) return true;
-  const auto& v6 = reinterpret_cast<const sockaddr_in6&>(a);
-  const auto& other = reinterpret_cast<const sockaddr_in6&>(b);
-  return v6.sin6_port == other.sin6_port && IN6_ARE_ADDR_EQUAL(&v6.sin6_addr, &other.sin6_addr);
-}
-
 std::string why_not_bound(const Listening& listening, const ListenAddress& literal, int error) {
   const auto& [protocol, named] = listening;
   const std::string key(named);

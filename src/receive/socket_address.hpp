@@ -31,9 +31,6 @@ std::uint16_t bound_port(int fd);
 /// without a pid, for a Unix address does not say it.
 Peer peer_of(const sockaddr_storage& from);
 
-/// Whether peer_of is the same of both. May be false for one peer under two spellings.
-bool is_same_peer(const sockaddr_storage& a, const sockaddr_storage& b);
-
 /// What a socket was to be.
 struct Listening {
   std::string protocol;  ///< "udp" or "tcp"

@@ -172,7 +172,7 @@ Streams::Owner Worker::stream_owner() {
 void Worker::on_order(Close order) {
   ++windows_;
   if (order.next) {
-    end_nap();
+    read_before_close();
   } else {
     drain();
   }
@@ -190,7 +190,7 @@ void Worker::on_order(Close order) {
   // At once, so that senders are told: nothing will touch what was moved away.
   nap_timer_.stop();
   tap_timer_.stop();
-  napping_.clear();
+  unwatched_.clear();
   polls_.clear();
   streams_.reset();
   sockets_.clear();
@@ -279,7 +279,10 @@ void Worker::on_readable(std::uint32_t listener) {
   const bool is_soon = now - last_ready_[listener] < nap;
   last_ready_[listener] = now;
   const bool is_drained = read(listener);
-  if (may_nap_[listener] && (is_soon || !is_drained)) begin_naps(listener, is_drained);
+  if (is_drained && !(is_soon && may_nap_[listener])) return;
+  polls_[listener]->watch(0);
+  unwatched_.push_back(listener);
+  read_later(is_drained);
 }
 
 // True if the queue was read to its end.
@@ -292,38 +295,35 @@ bool Worker::read(std::uint32_t listener) {
 
 // Under load each datagram would wake us, which costs more than to read it. So a socket that
 // becomes ready again and again is read by the clock instead, until it is found empty. One datagram
-// alone is read at once. A socket that more waits in than one turn takes is read without a sleep,
+// alone is read at once. A socket in which more waits than one turn takes is read without a sleep,
 // and yet not watched: else its sender tells our loop of each datagram, a tenth of its time.
-void Worker::begin_naps(std::uint32_t listener, bool is_drained) {
-  polls_[listener]->watch(0);
-  napping_.push_back(listener);
-  if (!is_drained) {
+void Worker::read_later(bool is_drained) {
+  if (!is_drained && !std::exchange(is_turn_due_, true)) {
+    nap_timer_.stop();
     turn_.poke();
-  } else if (!nap_timer_.active()) {
+  } else if (!is_turn_due_ && !nap_timer_.active()) {
     nap_timer_.start(nap);
   }
 }
 
 void Worker::read_unwatched() {
-  bool is_drained = true;
-  std::erase_if(napping_, [&](std::uint32_t listener) {
+  is_turn_due_ = false;
+  bool are_drained = true;
+  std::erase_if(unwatched_, [&](std::uint32_t listener) {
     const std::uint64_t before = gathered_.counts[listener].datagrams;
-    is_drained = read(listener) && is_drained;
-    if (gathered_.counts[listener].datagrams != before) return false;
+    const bool is_drained = read(listener);
+    are_drained = are_drained && is_drained;
+    const bool was_empty = gathered_.counts[listener].datagrams == before;
+    if (!is_drained || (!was_empty && may_nap_[listener])) return false;
     polls_[listener]->watch(UV_READABLE);
     return true;
   });
-  nap_timer_.stop();
-  if (!is_drained) {
-    turn_.poke();
-  } else if (!napping_.empty()) {
-    nap_timer_.start(nap);
-  }
+  if (!unwatched_.empty()) read_later(are_drained);
 }
 
-// What came before the window's end belongs to it.
-void Worker::end_nap() {
-  for (const std::uint32_t listener : napping_) read(listener);
+// What came before the window's end belongs to it: of each socket as much as one turn takes.
+void Worker::read_before_close() {
+  for (const std::uint32_t listener : unwatched_) read(listener);
 }
 
 // True if there may be more.
@@ -334,12 +334,12 @@ bool Worker::receive_batch(std::uint32_t listener) {
   Arrival arrival = arrival_now(listener);
   arrival.has_padding = true;
   last_heard_ = arrival.wall;
-  const auto [datagrams, from, error] = received;
-  for (std::size_t begin = 0; begin < datagrams.size();) {
+  const std::size_t count = received.datagrams.size();
+  for (std::size_t begin = 0; begin < count;) {
+    arrival.peer = peer_of(received.from[begin]);
     std::size_t end = begin + 1;
-    while (end < datagrams.size() && is_same_peer(from[begin], from[end])) ++end;
-    arrival.peer = peer_of(from[begin]);
-    take(datagrams.subspan(begin, end - begin), arrival);
+    while (end < count && peer_of(received.from[end]) == arrival.peer) ++end;
+    take(received.datagrams.subspan(begin, end - begin), arrival);
     begin = end;
   }
   // A sender on a Unix socket may be waiting for room: ask until there is nothing.

@@ -129,9 +129,9 @@ class Worker {
   void hand_over(std::uint64_t window, Gathered gathered);
   void on_readable(std::uint32_t listener);
   bool read(std::uint32_t listener);
-  void begin_naps(std::uint32_t listener, bool is_drained);
+  void read_later(bool is_drained);
   void read_unwatched();
-  void end_nap();
+  void read_before_close();
   bool receive_batch(std::uint32_t listener);
   void take(std::span<const Datagram> datagrams, Arrival& arrival);
   void take_counts();
@@ -147,11 +147,12 @@ class Worker {
   Gathered gathered_;
   uv::Loop loop_;
   std::vector<std::unique_ptr<uv::Poll>> polls_;
-  std::vector<bool> may_nap_;           // by listener
-  std::vector<Instant> last_ready_;     // by listener: when the kernel last said so
-  std::vector<std::uint32_t> napping_;  // listeners that are read by the clock, not watched
+  std::vector<bool> may_nap_;             // by listener
+  std::vector<Instant> last_ready_;       // by listener: when the kernel last said so
+  std::vector<std::uint32_t> unwatched_;  // listeners that are read by the timer or in turns
   uv::Timer nap_timer_;
   uv::Async turn_;                    // in place of the timer: as soon as the others had their turn
+  bool is_turn_due_ = false;          // then the timer does not run
   std::unique_ptr<Streams> streams_;  // none without stream listeners
   std::optional<WallTime> last_heard_;
   std::uint64_t windows_ = 1;    // number of the open one, for looks

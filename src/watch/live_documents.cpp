@@ -226,7 +226,7 @@ void write_refused(JsonWriter& json, const RefusedLine& line, const LiveState& l
     json.member("line", line.text);
     json.member("caret", line.caret);
     json.member("before", line.before);
-    json.member("after", line.after);
+    line.after ? json.member("after", *line.after) : json.key("after").null();
     json.member("reason", to_string(line.reason));
     json.member("sender", to_string(line.peer));
     json.member("listener", counts_at(live.listeners, line.listener).name);

@@ -113,16 +113,19 @@ TEST_CASE(
   std::signal(SIGPIPE, SIG_IGN);
   uv::Loop loop;
   Pipe pipe;
-  pipe.close_reader();
   {
     TerminalOutput output(loop, pipe.writer(), {});
+    output.push({.body = "a v=12\n", .points = 1});
+    CHECK(output.state(wall).health == DestinationState::Health::ok);
+    pipe.close_reader();
     output.push({.body = "a v=1\n", .points = 1});
     CHECK(output.counts().dropped_refused == 1);
     const DestinationState state = output.state(wall);
     CHECK(state.health == DestinationState::Health::failing);
-    CHECK(state.last_answer == "cannot write: Broken pipe");
+    CHECK(state.last_answer == "cannot write to standard output: Broken pipe");
     CHECK(state.last_failure_at == state.last_answer_at);
-    CHECK_FALSE(state.last_success_at);
+    CHECK(state.last_success_at <= state.last_failure_at);
+    CHECK(state.last_write_bytes == 7);
     bool is_done = false;
     output.drain(10s, [&] { is_done = true; });
     CHECK(is_done);

@@ -33,9 +33,12 @@ inline DatagramSocket open_or_fail(const ListenAddress& address,
 class Client {
  public:
   explicit Client(const DatagramSocket& to) : Client(to.address().port) {}
-  explicit Client(std::uint16_t port) : fd_(socket(AF_INET, SOCK_DGRAM, 0)) {
+  explicit Client(std::uint16_t port, const char* from = "127.0.0.1")
+      : fd_(socket(AF_INET, SOCK_DGRAM, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
+    inet_pton(AF_INET, from, &address.sin_addr);
+    REQUIRE(bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
     address.sin_port = htons(port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     REQUIRE(connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);

@@ -33,7 +33,7 @@ function newDestination({ name }) {
 
 function updateDestination(tr, to) {
   const cells = tr.named;
-  const state = to.url === "" ? "printed" : to.state;
+  const state = to.url === "" && to.state !== "failing" ? "printed" : to.state;
   setText(tr.where, to.url === "" ? "influxdb.url is empty" : `${to.server ?? "server not known yet"} · ${to.url}`);
   setText(tr.state, STATES[state] ?? state);
   setAttribute(tr.state, "data-state", state);

@@ -46,9 +46,10 @@ function item({ line, caret, before, after, reason, sender, listener, at }) {
   return node;
 }
 
-// tallyd keeps of a long line the part around the caret.
+// tallyd keeps of a long line the part around the caret; where the line was cut, nobody knows how long it was (null).
 function leftOut(count, more) {
-  return count > 0 ? [el("span", { class: "muted left-out" }, ` … ${number(count)} ${more}bytes … `)] : [];
+  if (count === 0) return [];
+  return [el("span", { class: "muted left-out" }, count === null ? " …" : ` … ${number(count)} ${more}bytes … `)];
 }
 
 // The caret is a byte's, the text has characters: some are several bytes, and some are shown as escapes.

@@ -66,13 +66,27 @@ TEST_CASE("refused ring: of a long line the part around the byte that decided is
     CHECK(kept.text.substr(kept.caret, 20) ==
           line.substr(caret, 20).substr(0, kept.text.size() - kept.caret));
     CHECK(kept.before + kept.caret == caret);
-    CHECK(kept.before + kept.text.size() + kept.after == line.size());
+    CHECK(kept.before + kept.text.size() + kept.after.value() == line.size());
     const std::string shown = quote(kept);
     CHECK(shown.starts_with("..\"") == (row.caret > 0));
     CHECK(shown.ends_with(std::to_string(line.size() - kept.text.size()) + " more bytes"));
     const std::string drawn = with_caret(kept, 2);
     CHECK(drawn.starts_with("  ..\"") == (row.caret > 0));
     CHECK((drawn.find("\"..\n") != std::string::npos) == (caret + 1 < line.size()));
+  }
+}
+
+TEST_CASE("refused ring: of a line without its end nobody says how long it was") {
+  for (const Reason reason : {Reason::truncated, Reason::line_too_long}) {
+    RefusedRing ring;
+    ring.add({reason, 3, "a:1"}, 0, {}, at(1));
+    ring.add({reason, 256, std::string(256, 'x')}, 0, {}, at(2));
+    CHECK(quote(*ring.lines()[0]) == "\"a:1\"..");
+    CHECK(with_caret(*ring.lines()[0], 0) == "\"a:1\"..\n    ^\n");
+    const RefusedLine& kept = *ring.lines()[1];
+    CHECK(kept.before == 56);
+    CHECK_FALSE(kept.after);
+    CHECK(quote(kept) == "..\"" + std::string(200, 'x') + "\"..");
   }
 }
 

@@ -180,12 +180,12 @@ TEST_CASE("refused lines: each with its caret, sender, listener and moment") {
                    .caret = 2,
                    .before = 7,
                    .after = 9},
-                  {.reason = Reason::bad_rate, .listener = 9, .heard = now}};
+                  {.reason = Reason::truncated, .listener = 9, .heard = now, .after = {}}};
   CHECK(
       refused_json(live, now) ==
       R"({"total":1,"refused":[{"line":"a:<b>\u0001|c","caret":2,"before":7,"after":9,"reason":"bad_value",)"
       R"("sender":"127.0.0.1:4711","listener":"udp 127.0.0.1:8125","at":1699999999234},)"
-      R"({"line":"","caret":0,"before":0,"after":0,"reason":"bad_rate","sender":"local","listener":"","at":1700000001234}]})");
+      R"({"line":"","caret":0,"before":0,"after":null,"reason":"truncated","sender":"local","listener":"","at":1700000001234}]})");
 }
 
 TEST_CASE("senders: lines a second of the open window, no younger than a second") {
