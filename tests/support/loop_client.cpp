@@ -11,7 +11,7 @@
 namespace tally::testing {
 namespace {
 
-constexpr std::chrono::milliseconds patience{10'000};
+constexpr std::chrono::milliseconds patience{60'000};
 constexpr std::chrono::milliseconds ask_every{5};
 
 /// Chunks of HTTP/1.1 as far as they go, put together.
@@ -43,7 +43,7 @@ bool GuardedLoop::until(const std::function<bool()>& is_so) {
   ask_again.start(ask_every, ask_every);
   while (!is_so()) {
     if (now() > end) {
-      FAIL_CHECK("it did not come to be within 10 s");
+      FAIL_CHECK("it did not come to be within 60 s");
       return false;
     }
     uv_run(loop.raw(), UV_RUN_ONCE);

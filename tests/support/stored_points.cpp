@@ -26,6 +26,7 @@ void StoredPoints::store(const ParsedPoint& point, std::uint64_t sequence) {
   const auto [held, is_new] = points_.try_emplace({series, point.stamp, copy}, point);
   if (is_new) {
     ++measurements_[point.measurement];
+    for (const auto& [name, value] : point.fields) sum_of(point, name) += value;
   } else {
     merge(held->second, point);
   }
@@ -39,21 +40,23 @@ void StoredPoints::merge(ParsedPoint& held, const ParsedPoint& point) {
     const auto old = std::find_if(held.fields.begin(), held.fields.end(), has_name);
     if (old == held.fields.end()) {
       held.fields.emplace_back(name, value);
+      sum_of(point, name) += value;
     } else {
       is_changed = is_changed || old->second != value;
+      sum_of(point, name) += value - old->second;
       old->second = value;
     }
   }
   ++(is_changed ? overwritten_ : resent_);
 }
 
+double& StoredPoints::sum_of(const ParsedPoint& point, const std::string& field) {
+  return sums_[{point.measurement, field}];
+}
+
 double StoredPoints::sum(std::string_view measurement, std::string_view field) const {
-  double sum = 0;
-  for (const auto& [key, point] : points_) {
-    const double* value = point.measurement == measurement ? point.field(field) : nullptr;
-    if (value != nullptr) sum += *value;
-  }
-  return sum;
+  const auto found = sums_.find({std::string(measurement), std::string(field)});
+  return found == sums_.end() ? 0 : found->second;
 }
 
 double StoredPoints::sum(std::string_view measurement, std::string_view field,

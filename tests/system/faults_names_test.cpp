@@ -133,7 +133,7 @@ TEST_CASE("F16: each distrust of a TLS server has its own words, and the points 
   }
   for (const auto& tallyd : all) tallyd->signal(SIGTERM);  // each tries for some seconds more
   for (const auto& tallyd : all) {
-    CHECK(tallyd->wait(5s) == 0);
+    CHECK(tallyd->wait(stop_limit) == 0);
     CHECK_MESSAGE(has(tallyd->log(), " 0 written"), tallyd->log());
   }
   CHECK(plain.stored().points() == 0);

@@ -121,8 +121,10 @@ bool Tallyd::wait_for_log(std::string_view text) {
 
 void Tallyd::stop(int number) {
   signal(number);
-  const std::optional<int> status = wait(5s);
-  REQUIRE_MESSAGE(status.has_value(), "still running 5 s after signal " << number << "\n" << log());
+  const std::optional<int> status = wait(stop_limit);
+  REQUIRE_MESSAGE(status.has_value(), "still running " << stop_limit.count() << " s after signal "
+                                                       << number << "\n"
+                                                       << log());
   REQUIRE_MESSAGE(*status == 0, log());
 }
 

@@ -17,9 +17,19 @@
 
 namespace tally::testing {
 
+/// A sanitizer has memory of its own: what is measured then says nothing of tallyd's.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool is_sanitized = true;
+#else
+inline constexpr bool is_sanitized = false;
+#endif
+
 /// How long a fact may take to come true on a slow machine under a sanitizer. Tests wait for the
 /// fact, so on a fast one none of it is used up.
-inline constexpr std::chrono::seconds patience{40};
+inline constexpr std::chrono::seconds patience{120};
+
+/// How long a stop may take: what the README says, where nothing slows us down.
+inline constexpr std::chrono::seconds stop_limit{is_sanitized ? 40 : 5};
 
 struct TallydOptions {
   std::string influxdb_url;  ///< "" prints windows
@@ -121,13 +131,6 @@ void check_balances(const Influxd& influxd, const Totals& expected);
 
 /// How often `part` occurs in a log or an output.
 std::size_t occurrences(const std::string& text, std::string_view part);
-
-/// A sanitizer has memory of its own: what is measured then says nothing of tallyd's.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr bool is_sanitized = true;
-#else
-inline constexpr bool is_sanitized = false;
-#endif
 
 inline constexpr const char* database = "metric";
 
