@@ -298,10 +298,12 @@ bool Worker::read(std::uint32_t listener) {
 // alone is read at once. A socket in which more waits than one turn takes is read without a sleep,
 // and yet not watched: else its sender tells our loop of each datagram, a tenth of its time.
 void Worker::read_later(bool is_drained) {
-  if (!is_drained && !std::exchange(is_turn_due_, true)) {
+  if (is_turn_due_) return;
+  if (!is_drained) {
+    is_turn_due_ = true;
     nap_timer_.stop();
     turn_.poke();
-  } else if (!is_turn_due_ && !nap_timer_.active()) {
+  } else if (!nap_timer_.active()) {
     nap_timer_.start(nap);
   }
 }
@@ -334,16 +336,19 @@ bool Worker::receive_batch(std::uint32_t listener) {
   Arrival arrival = arrival_now(listener);
   arrival.has_padding = true;
   last_heard_ = arrival.wall;
-  const std::size_t count = received.datagrams.size();
-  for (std::size_t begin = 0; begin < count;) {
-    arrival.peer = peer_of(received.from[begin]);
-    std::size_t end = begin + 1;
-    while (end < count && peer_of(received.from[end]) == arrival.peer) ++end;
-    take(received.datagrams.subspan(begin, end - begin), arrival);
-    begin = end;
+  const auto& datagrams = received.datagrams;
+  arrival.peer = peer_of(received.from[0]);
+  std::size_t begin = 0;
+  for (std::size_t i = 1; i < datagrams.size(); ++i) {
+    const Peer peer = peer_of(received.from[i]);
+    if (peer == arrival.peer) continue;
+    take(datagrams.subspan(begin, i - begin), arrival);
+    arrival.peer = peer;
+    begin = i;
   }
+  take(datagrams.subspan(begin), arrival);
   // A sender on a Unix socket may be waiting for room: ask until there is nothing.
-  return sockets_[listener].is_unix() || received.datagrams.size() == Receiver::batch_max;
+  return sockets_[listener].is_unix() || datagrams.size() == Receiver::batch_max;
 }
 
 // What came from one sender, together: of small datagrams that takes half of the time of one by
