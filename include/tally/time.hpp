@@ -11,6 +11,11 @@ using Instant = std::chrono::steady_clock::time_point;
 /// A moment of the wall clock in whole milliseconds since 1970 (UTC): what a point is stamped with.
 using WallTime = std::chrono::sys_time<std::chrono::milliseconds>;
 
+/// When `then` was by the wall clock. `now` and `wall` are one moment.
+inline WallTime wall_of(Instant then, Instant now, WallTime wall) {
+  return wall - std::chrono::duration_cast<std::chrono::milliseconds>(now - then);
+}
+
 /// One window, [start, start + interval) of the wall clock.
 ///
 /// `interval` is the configured length, also for a window that was cut short by a stop: rates are

@@ -21,10 +21,8 @@ std::vector<StampedNotice> stamped(std::vector<HeardNotice> notices) {
   const WallTime wall = wall_now();
   const Instant now = std::chrono::steady_clock::now();
   std::vector<StampedNotice> result;
-  for (HeardNotice& notice : notices) {
-    const auto age = std::chrono::duration_cast<milliseconds>(now - notice.heard);
-    result.push_back({std::move(notice.line), wall - age});
-  }
+  for (HeardNotice& notice : notices)
+    result.push_back({std::move(notice.line), wall_of(notice.heard, now, wall)});
   return result;
 }
 

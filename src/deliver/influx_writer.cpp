@@ -109,26 +109,15 @@ DeliveryCounts InfluxWriter::counts() const {
 }
 
 DestinationState InfluxWriter::state(WallTime wall) const {
-  const auto at = [&](std::optional<Instant> then) -> std::optional<WallTime> {
-    if (!then) return std::nullopt;
-    return wall - std::chrono::duration_cast<milliseconds>(now() - *then);
-  };
   const Destination& to = server_.destination();
   const DeliveryCounts all = counts();
   DestinationState state{.url = to.url,
                          .api = server_.is_api_known() ? std::string(to_string(to.api)) : "auto",
                          .server = server_.version(),
-                         .last_answer = heard_.words,
-                         .last_answer_at = at(heard_.at),
-                         .last_success_at = at(heard_.success_at),
-                         .last_failure_at = at(heard_.failure_at),
-                         .last_write_took = heard_.took,
-                         .last_write_bytes = heard_.bytes,
                          .queued_bytes = bytes(),
                          .spool_bytes = disk_bytes(),
                          .oldest = live_.outbox.oldest_window()};
-  using Health = DestinationState::Health;
-  if (heard_.at) state.health = heard_.is_failure ? Health::failing : Health::ok;
+  heard_.tell(state, now(), wall);
   if (backlog_ && all.spooled > 0) {
     const WallTime on_disk = wall - backlog_->age();
     state.oldest = state.oldest ? std::min(*state.oldest, on_disk) : on_disk;
@@ -275,11 +264,10 @@ void InfluxWriter::settle(Lane& lane, const WriteAnswer& answer) {
 }
 
 void InfluxWriter::hear(const Lane& lane, const WriteAnswer& answer) {
-  heard_.at = now();
-  heard_.is_failure = answer.verdict.action == Action::keep;
-  heard_.words = answer.verdict.message.empty() ? std::to_string(answer.response.status)
-                                                : answer.verdict.message;
-  (heard_.is_failure ? heard_.failure_at : heard_.success_at) = now();
+  heard_.note(answer.verdict.action == Action::keep,
+              answer.verdict.message.empty() ? std::to_string(answer.response.status)
+                                             : answer.verdict.message,
+              now());
   if (answer.verdict.action != Action::written) return;
   heard_.took = std::chrono::duration_cast<milliseconds>(now() - lane.begun);
   heard_.bytes = lane.sent->body.size();

@@ -21,6 +21,7 @@
 #include "deliver/delivery_log.hpp"
 #include "deliver/influx_server.hpp"
 #include "deliver/known_series.hpp"
+#include "deliver/last_answer.hpp"
 #include "deliver/output.hpp"
 #include "deliver/replay_pace.hpp"
 #include "spool/backlog.hpp"
@@ -72,14 +73,6 @@ class InfluxWriter : public Output {
     Instant begun{};                  ///< when it was sent
     bool is_beside = false;           ///< for a while one of the other lane was in flight too
     std::uint64_t record_points = 0;  ///< of the record on disk that the outbox has; 0: none
-  };
-  /// What the destination was last heard to say to a write.
-  struct Heard {
-    bool is_failure = false;
-    std::string words;  ///< what is wrong and what to do; "" or its status
-    std::optional<Instant> at, success_at, failure_at;
-    std::chrono::milliseconds took{0};  ///< the last that was written
-    std::size_t bytes = 0;              ///< of its body
   };
   /// A backlog that is being written.
   struct Replaying {
@@ -138,7 +131,7 @@ class InfluxWriter : public Output {
   Lane replay_;
   ReplayPace pace_;
   std::optional<Replaying> replaying_;
-  Heard heard_;
+  LastAnswer heard_;
   InfluxServer server_;
   uv::Timer timer_;       ///< the next attempt
   uv::Timer mend_timer_;  ///< the next look whether an operator has mended what is wrong

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <climits>
 #include <cstring>
+#include <string>
 #include <utility>
 
 namespace tally {
@@ -45,7 +46,10 @@ void TerminalOutput::pump() {
   while (front_ != nullptr || (front_ = outbox_.start(Instant{})) != nullptr) {
     const Wrote wrote = write_rest();
     if (wrote == Wrote::nothing_more_now) return again_.start(pause);
-    settle(wrote);
+    const Action action = wrote == Wrote::all ? Action::written : Action::drop;
+    outbox_.settle(front_->id, {.action = action, .loss = PointLoss::refused}, Instant{});
+    front_ = nullptr;
+    written_ = 0;
   }
   if (drained_) end_drain();
 }
@@ -58,39 +62,20 @@ TerminalOutput::Wrote TerminalOutput::write_rest() {
         write(fd_, body.data() + written_, std::min<std::size_t>(PIPE_BUF, body.size() - written_));
     if (count < 0 && errno == EAGAIN) return Wrote::nothing_more_now;
     if (count < 0 && errno != EINTR) {
-      answer_ = std::string("cannot write to standard output: ") + std::strerror(errno);
+      heard_.note(true, std::string("cannot write to standard output: ") + std::strerror(errno),
+                  now());
       return Wrote::failed;
     }
     written_ += static_cast<std::size_t>(std::max<ssize_t>(count, 0));
   }
-  answer_ = "written";
+  heard_.note(false, "written", now());
+  heard_.bytes = body.size();
   return Wrote::all;
 }
 
-void TerminalOutput::settle(Wrote wrote) {
-  is_failing_ = wrote == Wrote::failed;
-  (is_failing_ ? failure_at_ : success_at_) = now();
-  if (!is_failing_) bytes_written_ = front_->body.size();
-  const Action action = is_failing_ ? Action::drop : Action::written;
-  outbox_.settle(front_->id, {.action = action, .loss = PointLoss::refused}, Instant{});
-  front_ = nullptr;
-  written_ = 0;
-}
-
 DestinationState TerminalOutput::state(WallTime wall) const {
-  const auto at = [&](std::optional<Instant> then) -> std::optional<WallTime> {
-    if (!then) return std::nullopt;
-    return wall - std::chrono::duration_cast<milliseconds>(now() - *then);
-  };
-  DestinationState state{.last_answer = answer_,
-                         .last_success_at = at(success_at_),
-                         .last_failure_at = at(failure_at_),
-                         .last_write_bytes = bytes_written_,
-                         .queued_bytes = bytes(),
-                         .oldest = outbox_.oldest_window()};
-  state.last_answer_at = is_failing_ ? state.last_failure_at : state.last_success_at;
-  using Health = DestinationState::Health;
-  if (state.last_answer_at) state.health = is_failing_ ? Health::failing : Health::ok;
+  DestinationState state{.queued_bytes = bytes(), .oldest = outbox_.oldest_window()};
+  heard_.tell(state, now(), wall);
   return state;
 }
 

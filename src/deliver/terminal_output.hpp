@@ -3,12 +3,10 @@
 
 #include <cstddef>
 #include <functional>
-#include <optional>
-#include <string>
 
+#include "last_answer.hpp"
 #include "output.hpp"
 #include "tally/outbox.hpp"
-#include "tally/time.hpp"
 #include "uv/handles.hpp"
 
 namespace tally {
@@ -34,18 +32,13 @@ class TerminalOutput : public Output {
 
   void pump();
   Wrote write_rest();
-  void settle(Wrote wrote);
   void end_drain();
 
   int fd_;
   Outbox outbox_;
   const Payload* front_ = nullptr;  // in flight: a part of it may be written
   std::size_t written_ = 0;         // bytes of it
-  std::string answer_;              // to the newest payload that is settled
-  bool is_failing_ = false;         // of that payload
-  std::size_t bytes_written_ = 0;   // of the newest one that was written
-  std::optional<Instant> success_at_;
-  std::optional<Instant> failure_at_;
+  LastAnswer heard_;                // from the kernel
   uv::Timer again_;
   uv::Timer deadline_;
   std::function<void()> drained_;

@@ -221,16 +221,15 @@ void write_history(JsonWriter& json, const WatchState& watch, const Config& conf
 }
 
 void write_refused(JsonWriter& json, const RefusedLine& line, const LiveState& live, Instant now) {
-  const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(now - line.heard);
   json.object([&] {
     json.member("line", line.text);
     json.member("caret", line.caret);
     json.member("before", line.before);
-    line.after ? json.member("after", *line.after) : json.key("after").null();
+    json.member("after", line.after);
     json.member("reason", to_string(line.reason));
     json.member("sender", to_string(line.peer));
     json.member("listener", counts_at(live.listeners, line.listener).name);
-    json.member("at", live.now - age);
+    json.member("at", wall_of(line.heard, now, live.now));
   });
 }
 
