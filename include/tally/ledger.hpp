@@ -27,12 +27,13 @@ struct ConnectionCounts {
 /// What one listener of one receive thread saw in one window. Lives beside the window's Table and
 /// is mailed with it, so no counter is shared between threads.
 struct IngestCounts {
-  std::uint64_t datagrams = 0;     ///< received; empty, truncated and denied ones included
+  std::uint64_t datagrams = 0;     ///< received; empty, truncated, denied, unread ones included
   std::uint64_t bytes = 0;         ///< of datagrams
   std::uint64_t kernel_drops = 0;  ///< by SO_MEMINFO: exact
   std::uint64_t datagrams_empty = 0;
   std::uint64_t datagrams_truncated = 0;
   std::uint64_t datagrams_denied = 0;  ///< listen.allow does not name the sender: not read
+  std::uint64_t datagrams_unread = 0;  ///< still waited when a stop's time to read was up
   std::uint64_t lines = 0;             ///< not empty
   std::uint64_t lines_accepted = 0;
   std::array<std::uint64_t, reason_count> lines_refused{};
@@ -76,7 +77,8 @@ struct Ledger {
   void add(const std::vector<IngestCounts>& window);
   /// Everything that is gone: datagrams, lines and points.
   std::uint64_t lost() const {
-    return ingest.kernel_drops + ingest.datagrams_denied + ingest.refused() + delivered().dropped();
+    return ingest.kernel_drops + ingest.datagrams_denied + ingest.datagrams_unread +
+           ingest.refused() + delivered().dropped();
   }
 };
 

@@ -23,6 +23,7 @@ IngestCounts& IngestCounts::operator+=(const IngestCounts& other) {
   datagrams_empty += other.datagrams_empty;
   datagrams_truncated += other.datagrams_truncated;
   datagrams_denied += other.datagrams_denied;
+  datagrams_unread += other.datagrams_unread;
   lines += other.lines;
   lines_accepted += other.lines_accepted;
   for (std::size_t reason = 0; reason < reason_count; ++reason) {

@@ -60,6 +60,13 @@ std::string denied_line(std::uint64_t datagrams, std::uint64_t connections) {
       with_commas(datagrams), with_commas(connections));
 }
 
+std::string unread_line(std::uint64_t datagrams) {
+  return fmt::format(
+      "lost {} datagrams: they still waited to be read when the stop's time for that was up; this "
+      "machine was too busy to count them",
+      with_commas(datagrams));
+}
+
 std::string not_statsd_line(std::uint64_t connections) {
   return fmt::format(
       "hung up on {} connections that spoke HTTP or TLS to a StatsD port: nothing of them was "
@@ -120,6 +127,10 @@ std::vector<std::string> LossLog::lines(const Ledger& now,
     return denied_line(now.ingest.datagrams_denied - before.ingest.datagrams_denied,
                        now.ingest.connections.denied - before.ingest.connections.denied);
   });
+  say(unread_, now.ingest.datagrams_unread != unread_.before.ingest.datagrams_unread,
+      [&](const Ledger& before) {
+        return unread_line(now.ingest.datagrams_unread - before.ingest.datagrams_unread);
+      });
   const ConnectionCounts& connections = now.ingest.connections;
   const std::uint64_t not_statsd_before = not_statsd_.before.ingest.connections.not_statsd;
   say(not_statsd_, connections.not_statsd != not_statsd_before,

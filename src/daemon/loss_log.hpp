@@ -30,7 +30,7 @@ class LossLog {
   bool may_speak(const Kind& kind, Instant time, bool is_last) const;
 
   std::uint64_t receive_buffer_;
-  Kind kernel_, refused_, denied_, not_statsd_, connections_, points_;
+  Kind kernel_, refused_, denied_, unread_, not_statsd_, connections_, points_;
 };
 
 }  // namespace tally

@@ -1,6 +1,7 @@
 #pragma once
 // A receive thread: its own loop, its own sockets, its own table, no locks.
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -63,6 +64,9 @@ class Worker {
   struct Settings {
     IngestRules rules;
     Streams::Settings streams;  ///< its `allow` holds for datagrams too
+    /// For the queues of datagrams at a stop. Main waits 1.2 s for the last window, and streams are
+    /// read to the end of 0.8 s.
+    std::chrono::milliseconds read_at_end{600};
   };
 
   /// An empty table, and from when on it gathers.
@@ -82,7 +86,7 @@ class Worker {
   void close_window(std::uint64_t window, Window next);
 
   /// Any thread. Reads what still waits in the sockets' queues, hands over the last window and
-  /// receives no more.
+  /// receives no more. Datagrams that still wait when `read_at_end` is over are counted as unread.
   void stop(std::uint64_t window);
 
   /// Any thread. Asks for a WorkerReport.
@@ -137,6 +141,7 @@ class Worker {
   void take_counts();
   bool is_whole(std::string_view line);
   void drain();
+  void discard(std::uint32_t listener);
 
   const Settings& settings_;
   OnLetter on_letter_;

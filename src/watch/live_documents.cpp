@@ -28,6 +28,7 @@ void write_datagrams(JsonWriter& json, const IngestCounts& counts) {
     json.member("truncated", counts.datagrams_truncated);
     json.member("empty", counts.datagrams_empty);
     json.member("denied", counts.datagrams_denied);
+    json.member("unread", counts.datagrams_unread);
     json.member("bytes", counts.bytes);
   });
 }

@@ -186,6 +186,9 @@ std::vector<Metric> about_receiving() {
         {"denied", ingest<&IngestCounts::datagrams_denied>}},
        "what came, and what the kernel had no room for (by SO_MEMINFO, exact); the truncated, "
        "empty and denied ones are among those received"},
+      {"tallyd.datagrams_unread", counter, "datagrams", "",
+       alone_when_moved(ingest<&IngestCounts::datagrams_unread>),
+       "of those received: they still waited when a stop's time to read was up"},
       {"tallyd.received_bytes", counter, "bytes", "", alone(ingest<&IngestCounts::bytes>),
        "of datagrams"},
       {"tallyd.receive_errors", counter, "errors", "", alone(ingest<&IngestCounts::receive_errors>),
@@ -259,7 +262,8 @@ std::vector<Metric> about_delivery() {
        "writes that were answered or failed; of them to be sent again"},
       {"tallyd.lost", counter, "datagrams, lines, points", "",
        alone([](const SelfState& state, std::size_t) { return number(state.ledger.lost()); }),
-       "datagrams dropped by the kernel or denied + lines refused + points dropped. The one to "
+       "datagrams dropped by the kernel, denied or unread + lines refused + points dropped. The "
+       "one to "
        "alert on"},
   };
 }

@@ -305,6 +305,27 @@ TEST_CASE("worker: a stop in the midst of a backlog reads it to its end") {
   }
 }
 
+TEST_CASE("worker: what a stop has no time to read is lost, but counted") {
+  std::vector<DatagramSocket> sockets;
+  sockets.push_back(open_or_fail({"127.0.0.1", 0}));
+  Client client(sockets[0]);
+  Worker::Settings settings;
+  settings.read_at_end = std::chrono::milliseconds(0);
+  const TableRules rules;
+  Letters letters;
+  Worker worker({.datagrams = std::move(sockets), .streams = {}}, settings, window_of(rules),
+                letters.box());
+  constexpr std::uint64_t sent = 3'000;
+  for (std::uint64_t i = 0; i < sent; ++i) client.send("hits:1|c");
+  worker.stop(1);
+  const WindowPart part = letters.part(1);
+  const IngestCounts all = part.gathered.total();
+  CHECK(all.datagrams + all.kernel_drops == sent);
+  CHECK(all.datagrams_unread +
+            static_cast<std::uint64_t>(counter_in(part.gathered.table, "hits")) ==
+        all.datagrams);
+}
+
 TEST_CASE(
     "worker: two on one port share the senders, and their tables add up to all that was sent") {
   const Worker::Settings settings;

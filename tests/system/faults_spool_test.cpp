@@ -200,7 +200,7 @@ TEST_CASE("F46: SIGTERM in an outage leaves all on disk, and the next start send
   load.run(600ms);
   lives.tallyd().signal(SIGTERM);
   const auto begin = Clock::now();
-  CHECK(lives.tallyd().wait(5s) == 0);
+  CHECK(lives.tallyd().wait(stop_limit) == 0);
   CHECK(Clock::now() - begin < 5s);
   const std::string log = lives.tallyd().log();
   CHECK(line_with(log, "stopped: ").find(" 0 dropped") != std::string::npos);

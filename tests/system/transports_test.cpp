@@ -353,7 +353,7 @@ TEST_CASE("transports: a stop takes the last lines of clients that have ended, h
   }
   tallyd.signal(SIGTERM);
   tallyd.resume();
-  CHECK(tallyd.wait(5s) == 0);
+  CHECK(tallyd.wait(stop_limit) == 0);
   CHECK(counted(influxd, "end.stop") == clients);
 }
 

@@ -17,6 +17,7 @@ tally::IngestCounts distinct(std::uint64_t first) {
   counts.fields_skipped = first + 7;
   counts.receive_errors = first + 8;
   counts.datagrams_denied = first + 9;
+  counts.datagrams_unread = first + 19;
   counts.samples_late = first + 10;
   counts.times_ignored = first + 18;
   counts.connections = {first + 11, first + 12, first + 13, first + 14,
@@ -44,6 +45,7 @@ TEST_CASE("ledger: counts add up field by field") {
   CHECK(sum.fields_skipped == a.fields_skipped + b.fields_skipped);
   CHECK(sum.receive_errors == a.receive_errors + b.receive_errors);
   CHECK(sum.datagrams_denied == a.datagrams_denied + b.datagrams_denied);
+  CHECK(sum.datagrams_unread == a.datagrams_unread + b.datagrams_unread);
   CHECK(sum.samples_late == a.samples_late + b.samples_late);
   CHECK(sum.times_ignored == a.times_ignored + b.times_ignored);
   const tally::ConnectionCounts both{a.connections.accepted + b.connections.accepted,
@@ -105,5 +107,6 @@ TEST_CASE("ledger: lost is what no one will see again") {
   ledger.ingest.lines_refused[0] = 10;
   ledger.deliveries = {{.queued = 7, .dropped_full = 100}, {.dropped_shutdown = 1'000}};
   ledger.ingest.datagrams_denied = 10'000;
-  CHECK(ledger.lost() == 11'111);
+  ledger.ingest.datagrams_unread = 100'000;
+  CHECK(ledger.lost() == 111'111);
 }

@@ -87,6 +87,10 @@ TEST_CASE("loss log: what was denied or hung up on is said once, and its neighbo
   CHECK(log.lines(ledger, {}, start + seconds(11), false).empty());
   ledger.ingest.connections.not_statsd = 4;
   CHECK(log.lines(ledger, {}, start + seconds(11), false).size() == 1);
+  ledger.ingest.datagrams_unread = 1'234;
+  const auto last = log.lines(ledger, {}, start + seconds(12), true);
+  REQUIRE(last.size() == 1);
+  CHECK(last[0].starts_with("lost 1,234 datagrams: they still waited to be read"));
 }
 
 TEST_CASE("loss log: dropped points come with reasons, beside other kinds in the same call") {

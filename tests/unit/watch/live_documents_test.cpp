@@ -83,7 +83,7 @@ TEST_CASE("ledger: all of it, exactly") {
       ledger_json(small_state(), config, about, watch) ==
       R"({"now":1700000001234,"version":"0.1.0","host":"web1","started":1699999990000,"uptime_s":11.234,)"
       R"("interval_ms":10000,"window":{"start":1700000000000,"series":12},"whole":true,"balances":true,"lost":5,)"
-      R"("datagrams":{"received":10,"dropped_by_kernel":2,"truncated":0,"empty":1,"denied":0,"bytes":300},)"
+      R"("datagrams":{"received":10,"dropped_by_kernel":2,"truncated":0,"empty":1,"denied":0,"unread":0,"bytes":300},)"
       R"("lines":{"seen":9,"accepted":8,"refused":1,"refused_by":{"missing_value":0,"missing_type":0,)"
       R"("empty_name":0,"bad_value":1,"bad_rate":0,"bad_timestamp":0,"unknown_type":0,"dialect_off":0,)"
       R"("bad_notice":0,"invalid_utf8":0,"reserved_name":0,"name_too_long":0,"tag_too_long":0,)"
