@@ -14,7 +14,8 @@ says at its end, and a trial in which  sent = received + dropped by the kernel  
 the bench. tallyd writes windows of 1 s to an InfluxDB that takes everything at once (ours), with all its counters
 on.
 
-Sink and tallyd take turns, and a ratio is always between two figures of one repeat. A trial is done again when
+Sink and tallyd take turns, and a ratio is between what tallyd took and what the sink took just before and just
+after it. A trial is done again when
 something else took more than 5 % of the sender's or the receiver's core.
 
 --peers measures tallyd beside other daemons instead (comparison.py, peers.py).
@@ -33,12 +34,12 @@ import time
 sys.dont_write_bytecode = True  # the source tree stays as it is
 
 import comparison  # noqa: E402
-from measures import (measure_history, measure_idle, measure_light, measure_memory, measure_rates,  # noqa: E402
+from measures import (Paired, measure_history, measure_idle, measure_light, measure_memory, measure_rates,  # noqa: E402
                       measure_series_bytes, measure_starts, measure_watched, measure_windows, measure_workers, say,
                       stripped_bytes)
 from processes import BenchError  # noqa: E402
 from table import MB, Row, history_rows, memory_rows, rate_rows, table, three, watched_rows, window_rows  # noqa: E402
-from trials import QUICK, Bench, Pace, Trial, search  # noqa: E402
+from trials import QUICK, Bench, Found, Pace, Trial, search  # noqa: E402
 
 DISTURBED = "This machine was busy with other things: the rates above say little. Run it again when it is quiet."
 
@@ -80,7 +81,7 @@ def run(bench):
         series_bytes.append(measure_series_bytes(bench))
         if bench.pace.workers:
             workers.append(measure_workers(bench))
-    half = statistics.median(found["tallyd", "D"].packets for found in rates) / 2
+    half = statistics.median(paired["tallyd", "D"].found.packets for paired in rates) / 2
     rows = rate_rows(rates) + memory_rows(memory)
     rows.append(Row("D: memory a counter series", series_bytes, "bytes", at_most=130))
     if workers:
@@ -141,6 +142,13 @@ def self_test():
     assert three([1, 3, 2]) == ["2", "1", "3"]
     assert table(rows).splitlines()[2].split() == ["y", "10", "10", "10", "ms", "0.5", "0.5", "0.5", ">=",
                                                    "0.92", "no"]
+    sink = [Found(100, 4000, 1, True), Found(200, 8000, 0, True)]
+    paired = Paired(Found(90, 3000, 2, False), sink)
+    assert paired.ratio("packets") == 0.6 and paired.ratio("metrics") == 0.5
+    every = (("tallyd", "A"), ("tallyd", "B"), ("tallyd", "C"), ("tallyd", "D"), ("new", "D"), ("tallyd", "E"))
+    rows = rate_rows([{which: paired for which in every}])
+    assert [row.values for row in rows[:3]] == [[150], [90], [6000]]
+    assert [row.judged for row in rows[3:]] == [0.5] * 5 and [row.verdict for row in rows[3:5]] == ["yes", "yes"]
     comparison.self_test()
     print("bench.py: the self-test holds")
 

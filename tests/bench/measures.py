@@ -8,8 +8,10 @@ import sys
 import tempfile
 import threading
 import time
+from dataclasses import dataclass
 
 from processes import BenchError, Tallyd, cpu_seconds, proc_status, wake_ups
+from trials import Found
 from watchers import Watchers
 
 SERIES = 1_000_000  # of workload D
@@ -22,19 +24,38 @@ def say(line):
     print(line, file=sys.stderr, flush=True)
 
 
+@dataclass
+class Paired:
+    """What tallyd took, and the sink just before and just after it: within a minute this machine may become half as
+    fast, or twice."""
+
+    found: Found
+    sink: list  # of Found
+
+    def ratio(self, what):
+        """tallyd's "packets" or "metrics" to the mean of the sink's."""
+        beside = statistics.mean(getattr(found, what) for found in self.sink)
+        return getattr(self.found, what) / beside if beside else 0.0
+
+
 def measure_rates(bench):
-    """Zero-loss rates of one repeat: the sink and tallyd in turn."""
-    found = {}
-    for letter in "ABCDE":
-        if letter in "AB":
-            found["sink", letter] = bench.zero_loss(bench.sink, letter)
-            say(f"  {letter} sink    {describe(found['sink', letter])}")
-        warm_windows = WARM_WINDOWS if letter == "D" else 0
-        found["tallyd", letter] = bench.zero_loss(bench.tallyd, letter, warm_windows=warm_windows)
-        say(f"  {letter} tallyd  {describe(found['tallyd', letter])}")
-    found["new", "D"] = bench.zero_loss(bench.tallyd, "D")
-    say(f"  D new     {describe(found['new', 'D'])}")
-    return found
+    """Zero-loss rates of one repeat, by who and workload: the sink and tallyd in turn."""
+    def measure(name, letter, make, **how):
+        found = bench.zero_loss(make, letter, **how)
+        say(f"  {letter} {name:<9}{describe(found)}")
+        return found
+
+    paired = {}
+    sink = {}  # what it took last, by workload
+    for who, letter in (("tallyd", "A"), ("tallyd", "B"), ("tallyd", "C"), ("tallyd", "D"), ("new", "D"),
+                        ("tallyd", "E")):
+        of_sink = "A" if letter == "A" else "B"
+        before = sink.get(of_sink) or measure("sink", of_sink, bench.sink)
+        warm_windows = WARM_WINDOWS if (who, letter) == ("tallyd", "D") else 0
+        found = measure(who, letter, bench.tallyd, warm_windows=warm_windows)
+        sink[of_sink] = measure("sink", of_sink, bench.sink)
+        paired[who, letter] = Paired(found, [before, sink[of_sink]])
+    return paired
 
 
 def describe(found):

@@ -65,27 +65,27 @@ def columns(lines, left):
 
 def rate_rows(repeats):
     """Rows of the zero-loss rates; `repeats` is a list of what measure_rates gave."""
-    def values(who, letter, what):
-        return [getattr(found[who, letter], what) for found in repeats]
+    def note(found):
+        bound = "all that the sender sent; " if any(one.sender_bound for one in found) else ""
+        return f"{bound}{sum(one.dropped for one in found):,} dropped by the kernel"
 
-    names = {"new": "from its first line on"}
+    def sink(letter, what):
+        found = [repeat["tallyd", letter].sink for repeat in repeats]
+        return Row(f"{letter}: zero-loss, sink", [statistics.mean(getattr(one, what) for one in two) for two in found],
+                   f"{what}/s", note=note([one for two in found for one in two]))
 
-    def row(who, letter, what, to=None, at_least=None):
-        mine = values(who, letter, what)
-        others = values(*to, what) if to else []
-        dropped = sum(values(who, letter, "dropped"))
-        bound = "all that the sender sent; " if any(values(who, letter, "sender_bound")) else ""
-        against = f"ratio to {to[0]} {to[1]}; " if to else ""
-        return Row(f"{letter}: zero-loss, {names.get(who, who)}", mine, f"{what}/s",
-                   [a / b for a, b in zip(mine, others) if b], at_least,
-                   note=f"{against}{bound}{dropped:,} dropped by the kernel")
+    def tallyd(who, letter, what, at_least=None):
+        paired = [repeat[who, letter] for repeat in repeats]
+        found = [one.found for one in paired]
+        name = {"new": "from its first line on"}.get(who, who)
+        return Row(f"{letter}: zero-loss, {name}", [getattr(one, what) for one in found], f"{what}/s",
+                   [one.ratio(what) for one in paired], at_least,
+                   note=f"ratio to the sink's {'A' if letter == 'A' else 'B'} beside it; {note(found)}")
 
-    rows = [row("sink", "A", "packets"), row("tallyd", "A", "packets", ("sink", "A"), 0.92),
-            row("sink", "B", "metrics")]
-    for who, letter, at_least in (("tallyd", "B", 0.50), ("tallyd", "C", 0.20), ("tallyd", "D", 0.24), ("new", "D", None),
-                                  ("tallyd", "E", 0.24)):
-        rows.append(row(who, letter, "metrics", ("sink", "B"), at_least))
-    return rows
+    return [sink("A", "packets"), tallyd("tallyd", "A", "packets", 0.92), sink("B", "metrics"),
+            tallyd("tallyd", "B", "metrics", 0.50), tallyd("tallyd", "C", "metrics", 0.20),
+            tallyd("tallyd", "D", "metrics", 0.24), tallyd("new", "D", "metrics"),
+            tallyd("tallyd", "E", "metrics", 0.24)]
 
 
 def memory_rows(repeats):

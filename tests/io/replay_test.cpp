@@ -13,6 +13,7 @@
 #include "pcap_file.hpp"
 #include "process.hpp"
 #include "receive/datagram_socket.hpp"
+#include "sanitized.hpp"
 
 using namespace tally;
 using namespace std::chrono_literals;
@@ -68,13 +69,6 @@ Ran run(std::vector<std::string> words) {
 bool contains(const std::string& text, std::string_view part) {
   return text.find(part) != std::string::npos;
 }
-
-// A sanitizer has memory of its own.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool is_sanitized = true;
-#else
-constexpr bool is_sanitized = false;
-#endif
 
 /// RssAnon: what a process has touched of its own.
 std::size_t own_memory_kib(pid_t pid) {

@@ -13,16 +13,10 @@
 
 #include "influxd.hpp"
 #include "process.hpp"
+#include "sanitized.hpp"
 #include "statsd_sender.hpp"
 
 namespace tally::testing {
-
-/// A sanitizer has memory of its own: what is measured then says nothing of tallyd's.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr bool is_sanitized = true;
-#else
-inline constexpr bool is_sanitized = false;
-#endif
 
 /// How long a fact may take to come true on a slow machine under a sanitizer. Tests wait for the
 /// fact, so on a fast one none of it is used up.
