@@ -68,6 +68,8 @@ With - it reads lines from standard input.
 
   --json                   one JSON object a line
 
+Exit status: 0, of refused lines too: it has explained them.
+
 Examples:
   tallyd explain 'response_time:12.5|ms|@0.1|#env:prod'
   tallyd explain 'page.views:one|c'         # a refused line, with its reason

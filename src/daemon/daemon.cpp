@@ -25,6 +25,9 @@ constexpr milliseconds drain_within{3500};
 
 constexpr milliseconds disk_within{200};  // a sync that is under way at the end
 
+// `timeout` and other wrappers tell the process, and its group too: that is no impatience.
+constexpr milliseconds one_signal_within{50};
+
 constexpr int niceness = 5;  // of main
 
 // Some 15 MB: fewer leave what is not worth the time.
@@ -185,7 +188,12 @@ void Daemon::log_refused() const {
 }
 
 void Daemon::on_signal(const char* name) {
-  if (std::exchange(was_signalled_, true)) return stop_at_once(name);
+  const Instant now = std::chrono::steady_clock::now();
+  if (signalled_) {
+    if (now - *signalled_ >= one_signal_within) stop_at_once(name);
+    return;
+  }
+  signalled_ = now;
   // A job that said `quit` is followed by its supervisor's SIGTERM, which must not cost a window.
   if (is_stopping_) return log_.info("{}: is stopping already; once more stops at once", name);
   log_.info("{}: stopping; the open window is written first", name);
@@ -213,12 +221,14 @@ void Daemon::stop() {
 void Daemon::finish() {
   log_losses(true);
   const DeliveryCounts counts = ledger_.delivered();
+  const std::string recovered =
+      counts.recovered == 0 ? "" : ", " + with_commas(counts.recovered) + " found on disk";
   log_.info(
       "stopped: {} datagrams received, {} dropped by the kernel; {} lines accepted, {} refused; "
-      "{} points flushed, {} written, {} on disk, {} dropped",
+      "{} points flushed{}, {} written, {} on disk, {} dropped",
       with_commas(ledger_.ingest.datagrams), with_commas(ledger_.ingest.kernel_drops),
       with_commas(ledger_.ingest.lines_accepted), with_commas(ledger_.ingest.refused()),
-      with_commas(ledger_.points_flushed), with_commas(counts.written),
+      with_commas(ledger_.points_flushed), recovered, with_commas(counts.written),
       with_commas(counts.spooled + counts.dead), with_commas(counts.dropped()));
   loop_.stop();
 }

@@ -75,7 +75,7 @@ class Daemon {
   Watching watching_;
   std::size_t burst_ = 0;  // series of the largest window whose memory is still ours
   bool is_stopping_ = false;
-  bool was_signalled_ = false;  // to stop
+  std::optional<Instant> signalled_;  // to stop
   int exit_status_ = 0;
 };
 

@@ -43,14 +43,17 @@ std::string refused_line(const Ledger& before, const Ledger& now,
     reasons.add(to_string(static_cast<Reason>(i)),
                 now.ingest.lines_refused[i] - before.ingest.lines_refused[i]);
   }
-  std::string line =
-      fmt::format("refused {} lines ({})",
-                  with_commas(now.ingest.refused() - before.ingest.refused()), reasons.text());
+  const std::uint64_t all = now.ingest.refused() - before.ingest.refused();
+  constexpr auto limit = static_cast<std::size_t>(Reason::series_limit);
+  const std::uint64_t over_limit =
+      now.ingest.lines_refused[limit] - before.ingest.lines_refused[limit];
+  std::string line = fmt::format("refused {} lines ({})", with_commas(all), reasons.text());
   if (example) line += ", such as " + *example;
-  return line + fmt::format(
-                    "; their neighbours are counted; see why with: tallyd explain 'LINE'; "
-                    "SIGUSR1 makes tallyd log the last {}",
-                    RefusedRing::lines_max);
+  line += "; the other lines of their packets are counted";
+  // Such a line is well by itself.
+  if (over_limit > 0) line += "; see what fills limits.series with: tallyd top --by series";
+  if (over_limit < all) line += "; see why with: tallyd explain 'LINE'";
+  return line + fmt::format("; SIGUSR1 makes tallyd log the last {}", RefusedRing::lines_max);
 }
 
 std::string denied_line(std::uint64_t datagrams, std::uint64_t connections) {

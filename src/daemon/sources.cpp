@@ -56,15 +56,28 @@ Result<std::string> read_file(const std::string& path, std::size_t bytes_max) {
   return Error{"cannot read " + quote(path) + ": it is larger than " + as_size(bytes_max)};
 }
 
+// Kubernetes sets these in every pod beside a Service whose name begins with "tallyd":
+// TALLYD_STATSD_SERVICE_HOST, TALLYD_STATSD_PORT=udp://.., TALLYD_STATSD_PORT_8125_UDP_ADDR. A port
+// alone is a mistake of somebody who looks for a key, and must be told.
+bool is_of_kubernetes(std::string_view name, std::string_view value) {
+  if (name.starts_with("TALLYD_TAGS_")) return false;
+  if (name.starts_with("TALLYD_SERVICE_") || name.starts_with("TALLYD_PORT")) return true;
+  if (name.ends_with("_SERVICE_HOST") || name.find("_SERVICE_PORT") != name.npos) return true;
+  if (name.ends_with("_PORT") && value.find("://") != value.npos) return true;
+  const std::size_t port = name.find("_PORT_");
+  const std::size_t number = port + std::string_view("_PORT_").size();
+  return port != name.npos && number < name.size() && name[number] >= '0' && name[number] <= '9';
+}
+
 std::vector<std::pair<std::string, std::string>> own_variables(const char* const* environment) {
   std::vector<std::pair<std::string, std::string>> found;
   for (; *environment != nullptr; ++environment) {
     const std::string_view entry = *environment;
     if (!entry.starts_with("TALLYD_")) continue;
-    // Kubernetes sets these in every pod beside a Service that is named tallyd.
-    if (entry.starts_with("TALLYD_SERVICE_") || entry.starts_with("TALLYD_PORT")) continue;
     const std::size_t equals = std::min(entry.find('='), entry.size());
-    found.emplace_back(entry.substr(0, equals), entry.substr(std::min(equals + 1, entry.size())));
+    const std::string_view name = entry.substr(0, equals);
+    const std::string_view value = entry.substr(std::min(equals + 1, entry.size()));
+    if (!is_of_kubernetes(name, value)) found.emplace_back(name, value);
   }
   std::ranges::sort(found);  // so that of two mistakes the same one is told each time
   return found;

@@ -89,7 +89,10 @@ void Windows::announce(const Listeners& listeners) {
   for (const DatagramSocket& socket : listeners.datagrams) {
     receive_buffers_.push_back(socket.is_unix() ? 0 : socket.receive_buffer());
     if (socket.is_unix()) {
-      log_.info("{}: listening; mode {:04o}", socket.name(), config_.listen.unix_mode);
+      const bool is_abstract = socket.name().starts_with("unixgram @");
+      log_.info("{}: listening; {}", socket.name(),
+                is_abstract ? "every user of this host may send"
+                            : fmt::format("mode {:04o}", config_.listen.unix_mode));
       continue;
     }
     if (socket.receive_buffer() >= asked) {

@@ -72,6 +72,13 @@ std::string why_unreached(const Response& response, const Destination& to) {
       return fmt::format("cannot find the host of {}: {}; correct influxdb.url or the name service",
                          to.url, why);
     case NoAnswer::tls:
+      // What OpenSSL makes of an answer that is no TLS.
+      if (why.find("wrong version number") != std::string::npos) {
+        return fmt::format(
+            "no trusted connection to {}: there is no TLS ({}); write http:// in influxdb.url, or "
+            "correct its port",
+            to.url, why);
+      }
       return fmt::format(
           "no trusted connection to {}: {}; set influxdb.ca_file to the authority that signed the "
           "server's certificate, or correct influxdb.url",

@@ -54,6 +54,12 @@ std::optional<LogThrottle::Since> LogThrottle::pass(const Kind& kind, std::uint6
   return std::exchange(entry.since, Since{});
 }
 
+void LogThrottle::forget_failures() {
+  for (auto& [kind, entry] : entries_) {
+    if (kind.action == Action::keep) entry.since = {};
+  }
+}
+
 void DeliveryLog::say(spdlog::level::level_enum level, const std::string& line) {
   log_.log(level, "{}{}", prefix_, line);
 }
@@ -104,6 +110,7 @@ void DeliveryLog::recovered(const Waiting& waiting, Instant now) {
             with_commas(waiting.counts.queued + waiting.counts.spooled)));
   }
   outage_.reset();
+  throttle_.forget_failures();
 }
 
 void DeliveryLog::dropped(std::uint64_t points, std::size_t bytes_max, const Waiting& waiting,

@@ -42,7 +42,7 @@ constexpr std::string_view schema_cure =
     "\"per_type\", which puts the metrics' names into a tag";
 constexpr std::array<Reason, 10> reasons{{
     {"unable to parse", PointLoss::refused,
-     "these lines are lost: a fault of tallyd, please report it"},
+     "a fault of tallyd: please report it; a spool keeps such lines: tallyd spool dead"},
     {"points beyond retention policy", PointLoss::beyond_retention, retention_cure},
     // 2.x: `dropped 3 points outside retention policy of duration ..`
     {"dropped ", PointLoss::beyond_retention, retention_cure},
@@ -55,7 +55,7 @@ constexpr std::array<Reason, 10> reasons{{
      "the database takes no new value of this tag: raise its limit or send fewer tag values"},
     {"Update to schema would exceed", PointLoss::series_limit, schema_cure},  // 3.x
     {"Schema update for table", PointLoss::series_limit, schema_cure},        // 3.x
-    {"", PointLoss::refused, "these points are lost"},
+    {"", PointLoss::refused, "a spool keeps such lines: tallyd spool dead"},
 }};
 
 const Reason& reason_of(std::string_view text) {

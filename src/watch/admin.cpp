@@ -314,7 +314,8 @@ AdminPort::Connection* AdminPort::find(std::uint64_t id) const {
 void AdminPort::obey(const Connection& connection, AdminCommand command, std::string_view line) {
   ++counts_.commands;
   const bool changes = command.verb != Verb::unknown && !only_reads(command);
-  if (changes) say(changed_, fmt::format("{} says {}", connection.who(), quote(line)));
+  // Each of them: of a hundred the last may be the one that matters.
+  if (changes) log_.info("admin port: {} says {}", connection.who(), quote(line));
   waiting_.push_back({.connection = connection.id(), .command = std::move(command)});
 }
 
@@ -358,8 +359,7 @@ void AdminPort::say(Said& said, const std::string& text) {
   const std::uint64_t unsaid = std::exchange(said.unsaid, 0);
   const std::string more =
       unsaid == 0 ? "" : fmt::format(" (and {} times more before)", with_commas(unsaid));
-  log_.log(said.is_warning ? spdlog::level::warn : spdlog::level::info, "admin port: {}{}", text,
-           more);
+  log_.warn("admin port: {}{}", text, more);
 }
 
 }  // namespace tally

@@ -108,7 +108,6 @@ class AdminPort {
 
   // One log line of a kind in ten seconds, for clients cause them.
   struct Said {
-    bool is_warning = true;
     std::optional<Instant> last = {};
     std::uint64_t unsaid = 0;
   };
@@ -134,7 +133,6 @@ class AdminPort {
   AdminAnswers answers_;
   AdminCounts counts_;
   Said denied_, refused_, foreign_;
-  Said changed_{.is_warning = false};
   std::vector<std::unique_ptr<Connection>> connections_;
   std::uint64_t next_id_ = 1;
   std::deque<Waiting> waiting_;  // at most one of each connection

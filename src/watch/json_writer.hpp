@@ -104,4 +104,15 @@ class JsonWriter {
   std::size_t begin_;
 };
 
+/// The member "line": one as a client sent it. JSON holds UTF-8 only: where the line is none, all
+/// its bytes are in the member "bytes" too, in hex.
+inline void write_line(JsonWriter& json, std::string_view line) {
+  json.member("line", line);
+  if (is_valid_utf8(line)) return;
+  std::string hex;
+  for (const char c : line)
+    fmt::format_to(std::back_inserter(hex), "{:02x}", static_cast<unsigned char>(c));
+  json.member("bytes", hex);
+}
+
 }  // namespace tally

@@ -223,7 +223,7 @@ void write_history(JsonWriter& json, const WatchState& watch, const Config& conf
 
 void write_refused(JsonWriter& json, const RefusedLine& line, const LiveState& live, Instant now) {
   json.object([&] {
-    json.member("line", line.text);
+    write_line(json, line.text);
     json.member("caret", line.caret);
     json.member("before", line.before);
     json.member("after", line.after);

@@ -67,7 +67,7 @@ std::string tap_line_json(const TapLine& line, const Tapped& piece, std::string_
     json.member("at", piece.at);
     json.member("sender", to_string(piece.peer));
     json.member("listener", listener);
-    json.member("line", line.text.substr(0, text_bytes_max));
+    write_line(json, line.text.substr(0, text_bytes_max));
     if (!line.reason) return;
     json.member("reason", to_string(*line.reason));
     json.member("caret", std::min(line.caret, text_bytes_max));

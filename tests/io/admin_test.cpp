@@ -285,6 +285,15 @@ TEST_CASE("admin port: who changes something is logged, quoted") {
   CHECK(occurrences(serving.text(), "says") == 1);
 }
 
+TEST_CASE("admin port: of several changes in a row each is logged") {
+  Serving serving;
+  Client client(serving.at);
+  client.send("delcounters a\ndelcounters *\nhealth down\n");
+  serving.drive_until_read(3);
+  for (const std::string line : {"delcounters a", "delcounters *", "health down"})
+    CHECK(serving.text().find("says \"" + line + "\"\n") != std::string::npos);
+}
+
 TEST_CASE("admin port: who is not in admin.allow is hung up on, counted and logged") {
   Serving serving({.allow = {parse_network("10.0.0.0/8").value()}});
   Client client(serving.at);

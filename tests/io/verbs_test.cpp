@@ -116,6 +116,35 @@ TEST_CASE("sources: a file that is named is read, with the TALLYD_ variables, so
             {"TALLYD_FLUSH_INTERVAL", "a=b"}, {"TALLYD_LOG_LEVEL", "off"}, {"TALLYD_X", ""}});
 }
 
+TEST_CASE("sources: what Kubernetes sets for a Service is not ours, a mistaken key is") {
+  const std::array<const char*, 16> environment = {
+      "TALLYD_PORT=udp://10.0.0.1:8125",
+      "TALLYD_PORT_8125_UDP_ADDR=10.0.0.1",
+      "TALLYD_SERVICE_HOST=10.0.0.1",
+      "TALLYD_STATSD_PORT=udp://10.0.0.1:8125",
+      "TALLYD_STATSD_PORT_8125_UDP=udp://10.0.0.1:8125",
+      "TALLYD_STATSD_PORT_8125_UDP_PORT=8125",
+      "TALLYD_STATSD_PORT_8125_UDP_PROTO=udp",
+      "TALLYD_STATSD_SERVICE_HOST=10.0.0.1",
+      "TALLYD_STATSD_SERVICE_PORT=8125",
+      "TALLYD_STATSD_SERVICE_PORT_STATSD=8125",
+      "TALLYD_DEMO_UI_PORT=tcp://10.0.0.1:80",
+      "TALLYD_HTTP_PORT=8127",
+      "TALLYD_INFLUXDB_PORT_NUMBER=8086",
+      "TALLYD_TAGS_SERVICE_HOST=a",
+      "TALLYD_TAGS_PORT=b://c",
+      nullptr};
+  const TemporaryDirectory directory;
+  const std::string path = directory.write("t.toml", "");
+  const Result<ConfigSources> sources = read_sources(path, {}, environment.data());
+  REQUIRE(sources);
+  CHECK(sources.value().environment ==
+        std::vector<std::pair<std::string, std::string>>{{"TALLYD_HTTP_PORT", "8127"},
+                                                         {"TALLYD_INFLUXDB_PORT_NUMBER", "8086"},
+                                                         {"TALLYD_TAGS_PORT", "b://c"},
+                                                         {"TALLYD_TAGS_SERVICE_HOST", "a"}});
+}
+
 TEST_CASE("sources: a file that cannot be read is an error that names it") {
   const TemporaryDirectory directory;
   const std::string large = directory.write("large.toml", std::string((1 << 20) + 1, '\n'));

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <csignal>
 #include <string>
+#include <thread>
 
 #include "rig.hpp"
 
@@ -133,7 +134,24 @@ TEST_CASE("stop: a second signal ends it at once with status 1") {
   send_lines(tallyd.port(), 10);
   tallyd.signal(SIGTERM);
   REQUIRE(tallyd.wait_for_log("SIGTERM"));
+  std::this_thread::sleep_for(100ms);  // sooner it would be a wrapper's twin
   tallyd.signal(SIGTERM);
   CHECK(tallyd.wait(is_sanitized ? stop_limit : 4s) == 1);
   influxd.resume();
+}
+
+// ThreadSanitizer may hand the second signal over later than a wrapper sends it.
+TEST_CASE("stop: a wrapper that signals the process and its group does not cost a window" *
+          doctest::skip(is_sanitized)) {
+  Influxd influxd;
+  influxd.start();
+  Tallyd tallyd({.influxdb_url = influxd.url(), .interval = endless_interval()});
+  send_lines(tallyd.port(), 10);
+  // Stopped meanwhile, it hears both within a moment on the slowest of machines.
+  tallyd.pause();
+  tallyd.signal(SIGTERM);
+  tallyd.signal(SIGINT);
+  tallyd.resume();
+  CHECK(tallyd.wait(stop_limit) == 0);
+  CHECK(stored_sum(influxd, "stop.hits.count") == 10);
 }

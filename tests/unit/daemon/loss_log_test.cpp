@@ -66,8 +66,24 @@ TEST_CASE("loss log: refused lines come with reasons and a quoted example") {
   REQUIRE(lines.size() == 1);
   CHECK(lines[0] ==
         "refused 12 lines (bad_value 10, unknown_type 2), such as \"foo:b\" (bad_value) from "
-        "127.0.0.1:7 on udp 127.0.0.1:8125; their neighbours are counted; see why with: tallyd "
-        "explain 'LINE'; SIGUSR1 makes tallyd log the last 100");
+        "127.0.0.1:7 on udp 127.0.0.1:8125; the other lines of their packets are counted; see why "
+        "with: tallyd explain 'LINE'; SIGUSR1 makes tallyd log the last 100");
+}
+
+TEST_CASE("loss log: nobody is told to explain a line that is well but for a full window") {
+  Ledger ledger;
+  ledger.ingest.lines_refused[static_cast<std::size_t>(Reason::series_limit)] = 22;
+  LossLog log(1 << 20);
+  const auto lines = log.lines(ledger, {}, start, false);
+  REQUIRE(lines.size() == 1);
+  CHECK(lines[0] ==
+        "refused 22 lines (series_limit 22); the other lines of their packets are counted; see "
+        "what fills limits.series with: tallyd top --by series; SIGUSR1 makes tallyd log the last "
+        "100");
+  ledger.ingest.lines_refused[static_cast<std::size_t>(Reason::bad_value)] = 1;
+  const auto both = log.lines(ledger, {}, start + seconds(11), false);
+  REQUIRE(both.size() == 1);
+  CHECK(both[0].find("tallyd explain") != std::string::npos);
 }
 
 TEST_CASE("loss log: what was denied or hung up on is said once, and its neighbours count on") {

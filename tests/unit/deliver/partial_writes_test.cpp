@@ -250,7 +250,8 @@ TEST_CASE("partial_writes: 3.x numbers the lines that it refused, and the others
          false,
          false,
          {1},
-         {"refused 1 of 3", "No fields were provided", "these points are lost"}},
+         {"refused 1 of 3", "No fields were provided",
+          "a spool keeps such lines: tallyd spool dead"}},
         over(Api::v3), three);
   check({"a conflict, two of three",
          influxd_3(400, R"({"error":"partial write of line protocol occurred","data":[)"

@@ -31,6 +31,18 @@ TEST_CASE("tap text: a refused line has its reason in words, and a caret") {
         "              ^\n");
 }
 
+TEST_CASE("tap text: what is no UTF-8 is shown by the bytes that were sent") {
+  CHECK(
+      shown(R"({"sender":"a","line":"x\ufffd:1|c","bytes":"78ff3a317c63","reason":"invalid_utf8",)"
+            R"("caret":1})") ==
+      "12:00:01.123 a refused, invalid_utf8: name, tags and set members must be valid UTF-8\n"
+      "  \"x\\xFF:1|c\"\n"
+      "    ^\n");
+  for (const std::string bytes : {"7", "7g", "x"})
+    CHECK(shown(R"({"sender":"a","line":"x","bytes":")" + bytes + "\"}") ==
+          "12:00:01.123 a \"x\"\n");
+}
+
 TEST_CASE("tap text: a reason that this version does not know is shown as it is") {
   CHECK(shown(R"({"sender":"a","line":"x","reason":"too_\u001bodd","caret":99})") ==
         "12:00:01.123 a refused, too_\\x1Bodd\n"

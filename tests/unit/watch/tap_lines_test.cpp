@@ -90,6 +90,9 @@ TEST_CASE("tap: the texts of its events") {
   CHECK(
       tap_line_json({.text = "a:x", .reason = Reason::bad_value, .caret = 2}, piece, "l") ==
       R"({"at":5,"sender":"127.0.0.1:4711","listener":"l","line":"a:x","reason":"bad_value","caret":2})");
+  CHECK(tap_line_json({.text = "\xff:x", .reason = Reason::invalid_utf8, .caret = 0}, piece, "l") ==
+        "{\"at\":5,\"sender\":\"127.0.0.1:4711\",\"listener\":\"l\",\"line\":\"\xEF\xBF\xBD:x\","
+        "\"bytes\":\"ff3a78\",\"reason\":\"invalid_utf8\",\"caret\":0}");
   const std::string large(10'000, 'x');
   const std::string text =
       tap_line_json({.text = large, .reason = Reason::truncated, .caret = 9000}, piece, "l");
