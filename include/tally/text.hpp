@@ -12,6 +12,9 @@ namespace tally {
 /// Strict UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing above U+10FFFF.
 bool is_valid_utf8(std::string_view text);
 
+/// How many bytes of it are valid, up to the first character that is not.
+std::size_t valid_utf8_bytes(std::string_view text);
+
 /// Quotes what someone else wrote, for a log line: "..." with printable ASCII as it is, '"' and '\'
 /// escaped, all else as \xNN, at most `bytes_max` bytes of it and then how many more there are.
 std::string quote(std::string_view foreign, std::size_t bytes_max = 200);

@@ -111,14 +111,19 @@ void append_json_ascii(std::string& out, char c) {
 
 }  // namespace
 
-bool is_valid_utf8(std::string_view text) {
-  for (text.remove_prefix(ascii_prefix(text)); !text.empty();
-       text.remove_prefix(ascii_prefix(text))) {
-    const std::size_t bytes = character_bytes(text);
-    if (bytes == 0) return false;
-    text.remove_prefix(bytes);
+std::size_t valid_utf8_bytes(std::string_view text) {
+  std::size_t valid = ascii_prefix(text);
+  while (valid < text.size()) {
+    const std::size_t bytes = character_bytes(text.substr(valid));
+    if (bytes == 0) break;
+    valid += bytes;
+    valid += ascii_prefix(text.substr(valid));
   }
-  return true;
+  return valid;
+}
+
+bool is_valid_utf8(std::string_view text) {
+  return valid_utf8_bytes(text) == text.size();
 }
 
 std::string quote(std::string_view foreign, std::size_t bytes_max) {

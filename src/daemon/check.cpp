@@ -132,7 +132,7 @@ Finding try_receive_buffer(std::uint64_t asked) {
   const std::string name = "receive buffer";
   if (!opened) return {Level::mend, name, opened.error().message};
   const std::uint64_t granted = opened.value().receive_buffer();
-  if (granted >= asked)
+  if (granted >= grantable_buffer(asked))
     return {Level::well, name, fmt::format("the kernel grants the {} asked for", as_size(asked))};
   return {Level::mend, name,
           fmt::format("the kernel grants {} of the {} asked for, and drops datagrams sooner; raise "

@@ -95,7 +95,7 @@ void Windows::announce(const Listeners& listeners) {
                             : fmt::format("mode {:04o}", config_.listen.unix_mode));
       continue;
     }
-    if (socket.receive_buffer() >= asked) {
+    if (socket.receive_buffer() >= grantable_buffer(asked)) {
       log_.info("{}: listening; receive buffer {}", socket.name(),
                 as_size(socket.receive_buffer()));
     } else {

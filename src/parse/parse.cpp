@@ -52,6 +52,11 @@ const char* end_of(std::string_view text) {
   return text.data() + text.size();
 }
 
+Outcome check_utf8(std::string_view text) {
+  if (is_valid_utf8(text)) return std::nullopt;
+  return Fault{Reason::invalid_utf8, text.data() + valid_utf8_bytes(text)};
+}
+
 // Whether each piece of `list` is key=value with a key: only then is it a list of tags and not a
 // name that happens to hold the separator.
 bool is_tag_list(std::string_view list, char separator) {
@@ -117,7 +122,7 @@ class LineParser {
     cleans_ = false;  // etsy knows no notices, and a title is prose
     ParsedNotice parsed;
     if (const auto wrong = parse_notice(line_, parsed)) return Fault{Reason::bad_notice, *wrong};
-    if (!is_valid_utf8(line_)) return Fault{Reason::invalid_utf8, line_.data()};
+    if (Outcome fault = check_utf8(line_)) return fault;
     if (Outcome fault = parse_tags(parsed.tags, ',', ':')) return fault;
     name_ = parsed.name;
     if (!is_event && name_.size() > rules_.limits.name_bytes) {
@@ -145,8 +150,8 @@ class LineParser {
     if (name_.empty()) return Fault{Reason::empty_name, text.data()};
     if (name_.size() > rules_.limits.name_bytes) return Fault{Reason::name_too_long, text.data()};
     if (is_own_name(name_)) return Fault{Reason::reserved_name, text.data()};
-    if (!is_valid_utf8(name_)) return Fault{Reason::invalid_utf8, text.data()};
-    return std::nullopt;
+    // It may be put together of what stands before and behind tags.
+    return is_valid_utf8(name_) ? std::nullopt : check_utf8(text);
   }
 
   Outcome parse_suffix_tags(std::string_view text, std::size_t at) {
@@ -201,7 +206,7 @@ class LineParser {
       return Fault{Reason::tag_too_long, text.data()};
     if (batch_.tags.size() - first_tag_ >= limits.tags)
       return Fault{Reason::too_many_tags, text.data()};
-    if (!cleans_ && !is_valid_utf8(text)) return Fault{Reason::invalid_utf8, text.data()};
+    if (Outcome fault = cleans_ ? std::nullopt : check_utf8(text)) return fault;
     tag_bytes_ += tag.key.size() + tag.value.size() + 2;
     batch_.tags.push_back(tag);
     return std::nullopt;

@@ -1,7 +1,9 @@
 #pragma once
 // A bound datagram socket, UDP or Unix, and what the kernel knows about it.
 
+#include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 
@@ -11,6 +13,11 @@
 #include "unix_path.hpp"
 
 namespace tally {
+
+/// What a kernel can grant of a buffer of `asked` bytes: it books twice that, in an int.
+constexpr std::uint64_t grantable_buffer(std::uint64_t asked) {
+  return std::min<std::uint64_t>(asked, std::numeric_limits<int>::max() / 2);
+}
 
 /// Owns one bound, non-blocking socket. Movable; closes it at the end.
 class DatagramSocket {

@@ -207,8 +207,9 @@ class Tallyd {
   }
 
   refuse() {
-    return this.send(`long.${"x".repeat(400)}:1|q\npage.views:one|c\ngröße.λ:1|x\nlogin:12.5\n` +
-                     "<img src=x onerror=\"document.title='owned'\">:1|q");
+    const lines = Buffer.from(`long.${"x".repeat(400)}:1|q\npage.views:one|c\ngröße.λ:1|x\nlogin:12.5\n` +
+                              "<img src=x onerror=\"document.title='owned'\">:1|q\n");
+    return this.send(Buffer.concat([lines, Buffer.from("cut\xff.name:1|c", "latin1")]));
   }
 
   failDestination() { return this.database.close(); }

@@ -49,7 +49,7 @@ DROPS = ("outbox_full refused type_conflict beyond_retention series_limit spool_
          "shutdown").split()
 REFUSED = [("page.views:one|c", 11, "bad_value"), ("größe.λ:1|x", 13, "unknown_type"), ("login:12.5", 10, "missing_type"),
            ("long." + "x" * 400 + ":1|q", 408, "unknown_type"), (f"{HOSTILE}:1|q", len(HOSTILE) + 3, "unknown_type"),
-           ("rtl\u202e.name:\tx|ms", 12, "bad_value")]
+           ("rtl\u202e.name:\tx|ms", 12, "bad_value"), ("cut\udcff.name:1|c", 3, "invalid_utf8")]
 
 
 class Series:
@@ -215,8 +215,11 @@ class World:
             self.total.update(lines=1, refused=1, lost=1)
             self.refused_by[reason] += 1
             before = max(len(line) - 200, 0)  # of these lines the end is what decides
-            self.refused.appendleft({"line": line[before:], "caret": caret - before, "before": before, "after": 0,
-                                     "reason": reason, "sender": "127.0.0.1:39817",
+            shown = line[before:]
+            kept = shown.encode(errors="surrogateescape")
+            hex_of = {"bytes": kept.hex()} if "\udcff" in shown else {}  # no UTF-8
+            self.refused.appendleft({"line": kept.decode(errors="replace"), **hex_of, "caret": caret - before,
+                                     "before": before, "after": 0, "reason": reason, "sender": "127.0.0.1:39817",
                                      "listener": "udp 127.0.0.1:8125", "at": self.now})
 
     def destination(self, query):

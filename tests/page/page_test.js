@@ -151,6 +151,7 @@ const claims = {
     assert.deepEqual(await parts("bytes"), [" … 209 bytes … ", `${"x".repeat(196)}:1|`, "q", ""]);
     assert.deepEqual(await parts("größe"), ["größe.λ:1|", "x", ""]);
     assert.deepEqual(await parts(HOSTILE.name), [`${HOSTILE.name}:1|`, "q", ""]);
+    assert.deepEqual(await parts("cut"), ["cut", "\\xFF", ".name:1|c"]);
     assert.equal(await page.locator("main img, main script").count(), 0);
     await close(page);
   },

@@ -33,13 +33,13 @@ function draw({ total, refused }) {
   list.replaceChildren(...refused.map(item));
 }
 
-function item({ line, caret, before, after, reason, sender, listener, at }) {
+function item({ line, bytes, caret, before, after, reason, sender, listener, at }) {
   const when = el("span", { class: "muted when", title: clock(at) }, ago(live.now() - at));
   const node = el("li", { class: "panel" },
     el("div", { class: "bar" }, el("span", { class: "badge bad" }, reason), el("span", { class: "muted from" },
       "from ", el("bdi", {}, plain(sender)), " on ", el("bdi", {}, plain(listener))), when),
     el("pre", { class: "carets", "aria-label": `The line, refused at byte ${before + caret}` },
-      ...leftOut(before, ""), ...withCaret(line, caret), ...leftOut(after, "more ")),
+      ...leftOut(before, ""), ...withCaret(piecesOf(line, bytes), caret), ...leftOut(after, "more ")),
     el("p", { class: "hint" }, REFUSED[reason] ?? ""));
   node.at = at;
   node.ago = when;
@@ -52,22 +52,25 @@ function leftOut(count, more) {
   return [el("span", { class: "muted left-out" }, count === null ? " …" : ` … ${number(count)} ${more}bytes … `)];
 }
 
-// The caret is a byte's, the text has characters: some are several bytes, and some are shown as escapes.
-function withCaret(line, caret) {
-  const encoder = new TextEncoder();
-  let bytes = 0;
-  let at = 0;
-  for (const character of line) {
-    const next = bytes + encoder.encode(character).length;
-    if (next > caret) return marked(line, at, character);
-    bytes = next;
-    at += character.length;
+// The caret is a byte's, the text has characters, some of several bytes. What is no UTF-8 comes in hex and is shown
+// byte by byte.
+function piecesOf(line, hex) {
+  if (!hex) {
+    const encoder = new TextEncoder();
+    return Array.from(line, (character) => ({ text: character, bytes: encoder.encode(character).length }));
   }
-  return marked(line, line.length, "");
+  return hex.match(/../g).map((digits) => {
+    const code = parseInt(digits, 16);
+    const isPrintable = code >= 0x20 && code < 0x7f;
+    return { text: isPrintable ? String.fromCharCode(code) : `\\x${digits.toUpperCase()}`, bytes: 1 };
+  });
 }
 
-// At the end, where something is missing, the caret stands under an empty place.
-function marked(line, at, character) {
-  const place = el("mark", { class: "caret" }, character ? foreign(character) : "\u00a0");
-  return [foreign(line.slice(0, at)), place, foreign(line.slice(at + character.length))];
+function withCaret(pieces, caret) {
+  let bytes = 0;
+  const at = pieces.findIndex((piece) => (bytes += piece.bytes) > caret);
+  const text = (begin, end) => foreign(pieces.slice(begin, end).map((piece) => piece.text).join(""));
+  // At the end, where something is missing, it stands under an empty place.
+  if (at < 0) return [text(0), el("mark", { class: "caret" }, "\u00a0")];
+  return [text(0, at), el("mark", { class: "caret" }, text(at, at + 1)), text(at + 1)];
 }

@@ -93,6 +93,8 @@ TEST_CASE("text: UTF-8 of every three bytes is judged as the definition says") {
           const std::string text{static_cast<char>(first), static_cast<char>(second), third,
                                  fourth};
           if (tally::is_valid_utf8(text) != is_valid_utf8_naive(text)) ++wrong;
+          const std::size_t valid = tally::valid_utf8_bytes(text);
+          if (!is_valid_utf8_naive(text.substr(0, valid))) ++wrong;
         }
       }
     }

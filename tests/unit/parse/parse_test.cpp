@@ -431,8 +431,8 @@ TEST_CASE("parse: the caret stands within what decided the refusal") {
       {"abc:1|c|T1234567890123456789", Reason::bad_timestamp, 9, 27},
       {"_e{1,2}:a|b", Reason::bad_notice, 8, 11},
       {"_sc|a|7", Reason::bad_notice, 6, 7},
-      {"ab\xff:1|c", Reason::invalid_utf8, 0, 2},
-      {"ab:1|c|#k:v,x:\xff", Reason::invalid_utf8, 8, 14},
+      {"ab\xff:1|c", Reason::invalid_utf8, 2, 2},
+      {"ab:1|c|#k:v,x:\xff", Reason::invalid_utf8, 14, 14},
       {"tallyd.x:1|c", Reason::reserved_name, 0, 6},
   };
   for (const Caret& row : rows) {
