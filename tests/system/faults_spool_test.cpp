@@ -669,6 +669,8 @@ TEST_CASE("F26: a line that makes the server fail is found among those on disk, 
     return server.stored().sum("tallyd.points.count", "count", {"state", "dead_lettered"}) == 1;
   };
   CHECK_MESSAGE(eventually(patience, is_dead), lives.tallyd().log());
+  const auto is_empty = [&] { return lives.spool().waiting().points() == 0; };
+  CHECK(eventually(patience, is_empty));  // windows without hits too
   lives.stop();
   lives.check_points(server.stored());
   CHECK(occurrences(lives.spool().verb("dead"), "\n") == 1);

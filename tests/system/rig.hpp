@@ -75,7 +75,7 @@ class Tallyd {
 
   TemporaryDirectory directory_;
   Process process_;
-  bool is_signalled_ = false;
+  std::optional<int> signalled_;  // the last one
   std::uint16_t port_ = 0;
   std::uint16_t port_v6_ = 0;
 };
