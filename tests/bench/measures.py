@@ -16,7 +16,6 @@ from watchers import Watchers
 
 SERIES = 1_000_000  # of workload D
 WINDOW_SECONDS = 2  # of the row where windows of a million series close
-WARM_WINDOWS = 2  # before D: a million series that are all new at once are a figure of their own
 STREAMS = 20
 
 
@@ -51,7 +50,7 @@ def measure_rates(bench):
                         ("tallyd", "E")):
         of_sink = "A" if letter == "A" else "B"
         before = sink.get(of_sink) or measure("sink", of_sink, bench.sink)
-        warm_windows = WARM_WINDOWS if (who, letter) == ("tallyd", "D") else 0
+        warm_windows = bench.pace.warm_windows if (who, letter) == ("tallyd", "D") else 0
         found = measure(who, letter, bench.tallyd, warm_windows=warm_windows)
         sink[of_sink] = measure("sink", of_sink, bench.sink)
         paired[who, letter] = Paired(found, [before, sink[of_sink]])

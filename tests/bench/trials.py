@@ -26,6 +26,7 @@ class Pace:
     trial_seconds: float = 1.5
     large_trial_seconds: float = 3.0  # of D, whose first window is the time its table grows
     search_steps: int = 6
+    warm_windows: int = 2  # before D: a million series that are all new at once are a figure of their own
     tries: int = 2
     memory_rounds: int = 2
     flush_rounds: int = 2
@@ -37,9 +38,9 @@ class Pace:
     watched_repeats: int = 3  # 0: a trial would be too short for a window to end in it
 
 
-QUICK = Pace(repeats=1, trial_seconds=0.5, large_trial_seconds=0.8, search_steps=3, tries=1, memory_rounds=1,
-             flush_rounds=1, starts=5, light_seconds=1.5, window_seconds=4.5, idle_window=False, workers=False,
-             watched_repeats=0)
+QUICK = Pace(repeats=1, trial_seconds=0.4, large_trial_seconds=0.8, search_steps=2, warm_windows=1, tries=1,
+             memory_rounds=1, flush_rounds=1, starts=5, light_seconds=1.5, window_seconds=4.5, idle_window=False,
+             workers=False, watched_repeats=0)
 
 
 @dataclass
