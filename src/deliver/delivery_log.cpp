@@ -56,7 +56,8 @@ std::optional<LogThrottle::Since> LogThrottle::pass(const Kind& kind, std::uint6
 
 void LogThrottle::forget_failures() {
   for (auto& [kind, entry] : entries_) {
-    if (kind.action == Action::keep) entry.since = {};
+    const bool is_failure = kind.action == Action::keep && kind.topic != Kind::Topic::full;
+    if (is_failure) entry.since = {};
   }
 }
 
@@ -100,8 +101,9 @@ void DeliveryLog::lost(const Kind& kind, const Verdict& verdict, Instant now) {
 }
 
 void DeliveryLog::recovered(const Waiting& waiting, Instant now) {
+  if (!outage_) return;
   // A failure that was held back needs no all-clear.
-  if (outage_ && outage_->is_reported) {
+  if (outage_->is_reported) {
     const std::chrono::duration<double> lasted = now - outage_->began;
     say(info,
         fmt::format(

@@ -39,7 +39,8 @@ class LogThrottle {
   /// Something if a line may be written now.
   std::optional<Since> pass(const Kind& kind, std::uint64_t points, Instant now);
 
-  /// An outage is over: what failed in it is not told in the next one's lines.
+  /// An outage is over: what failed in it is not told in the next one's lines. Points that were
+  /// lost still are.
   void forget_failures();
 
  private:

@@ -515,17 +515,21 @@ TEST_CASE("log throttle: an outage's failures are not counted in the next one") 
   tally::LogThrottle throttle;
   const tally::LogThrottle::Kind failure{.action = tally::Action::keep, .status = 503};
   const tally::LogThrottle::Kind loss{.action = tally::Action::drop, .status = 400};
+  const tally::LogThrottle::Kind full{.topic = tally::LogThrottle::Kind::Topic::full};
   const tally::Instant start{1'000s};
   REQUIRE(throttle.pass(failure, 0, start));
   REQUIRE(throttle.pass(loss, 1, start));
+  REQUIRE(throttle.pass(full, 1, start));
   for (int i = 1; i < 5; ++i) {
     CHECK_FALSE(throttle.pass(failure, 0, start + 1s));
     CHECK_FALSE(throttle.pass(loss, 1, start + 1s));
+    CHECK_FALSE(throttle.pass(full, 1, start + 1s));
   }
   throttle.forget_failures();
   CHECK_FALSE(throttle.pass(failure, 0, start + 2s));  // a line in ten seconds all the same
   CHECK(throttle.pass(failure, 0, start + 60s)->times == 2);
   CHECK(throttle.pass(loss, 1, start + 60s)->points == 5);
+  CHECK(throttle.pass(full, 1, start + 60s)->points == 5);
 }
 
 TEST_CASE("influx writer: draining an empty outbox ends at once, from the loop") {
