@@ -89,10 +89,9 @@ void Windows::announce(const Listeners& listeners) {
   for (const DatagramSocket& socket : listeners.datagrams) {
     receive_buffers_.push_back(socket.is_unix() ? 0 : socket.receive_buffer());
     if (socket.is_unix()) {
-      const bool is_abstract = socket.name().starts_with("unixgram @");
       log_.info("{}: listening; {}", socket.name(),
-                is_abstract ? "every user of this host may send"
-                            : fmt::format("mode {:04o}", config_.listen.unix_mode));
+                socket.is_abstract() ? "every user of this host may send"
+                                     : fmt::format("mode {:04o}", config_.listen.unix_mode));
       continue;
     }
     if (socket.receive_buffer() >= grantable_buffer(asked)) {

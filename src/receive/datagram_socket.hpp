@@ -38,6 +38,7 @@ class DatagramSocket {
 
   int fd() const { return fd_.get(); }
   bool is_unix() const { return path_.has_value(); }
+  bool is_abstract() const { return path_ && path_->is_abstract(); }
   /// "udp 127.0.0.1:8125" or "udp [::1]:8125", with the port that was really given; "unixgram
   /// /run/tallyd.sock".
   std::string name() const;

@@ -225,7 +225,7 @@ Result<UnixPath> UnixPath::bind(int fd, const std::string& path, const UnixAcces
   const Result<UnixAddress> address = to_unix_address(path);
   if (!address) return address.error();
   UnixPath bound(path);
-  if (is_abstract(path)) {
+  if (bound.is_abstract()) {
     if (Status failed = bind_and_listen(fd, path, address.value())) return *std::move(failed);
     return bound;
   }

@@ -40,6 +40,7 @@ class UnixPath {
   ~UnixPath();
 
   const std::string& path() const { return path_; }
+  bool is_abstract() const { return path_.starts_with('@'); }  ///< has no file, and so no mode
 
  private:
   explicit UnixPath(std::string path) : path_(std::move(path)) {}

@@ -2,7 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <optional>
+#include <charconv>
+#include <string>
 
 #include "config/reason_words.hpp"
 #include "tally/refused.hpp"
@@ -11,20 +12,16 @@
 namespace tally {
 namespace {
 
-std::optional<int> digit_of(char hex) {
-  if (hex >= '0' && hex <= '9') return hex - '0';
-  if (hex >= 'a' && hex <= 'f') return hex - 'a' + 10;
-  return std::nullopt;
-}
-
 /// The line as it came: its "bytes" in hex if it is no UTF-8, else what "line" says.
 std::string sent_line(const JsonView& line) {
   const std::string_view hex = line.text("bytes");
   std::string bytes;
   for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
-    const auto high = digit_of(hex[i]), low = digit_of(hex[i + 1]);
-    if (!high || !low) return std::string(line.text("line"));
-    bytes += static_cast<char>(*high * 16 + *low);
+    unsigned char byte = 0;
+    const char* const end = hex.data() + i + 2;
+    if (std::from_chars(hex.data() + i, end, byte, 16).ptr != end)
+      return std::string(line.text("line"));
+    bytes += static_cast<char>(byte);
   }
   return bytes.empty() ? std::string(line.text("line")) : bytes;
 }

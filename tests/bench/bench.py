@@ -15,8 +15,7 @@ the bench. tallyd writes windows of 1 s to an InfluxDB that takes everything at 
 on.
 
 Sink and tallyd take turns, and a ratio is between what tallyd took and what the sink took just before and just
-after it. A trial is done again when
-something else took more than 5 % of the sender's or the receiver's core.
+after it. A trial is done again when something else took more than 5 % of the sender's or the receiver's core.
 
 --peers measures tallyd beside other daemons instead (comparison.py, peers.py).
 """
@@ -34,9 +33,9 @@ import time
 sys.dont_write_bytecode = True  # the source tree stays as it is
 
 import comparison  # noqa: E402
-from measures import (Paired, measure_history, measure_idle, measure_light, measure_memory, measure_rates,  # noqa: E402
-                      measure_series_bytes, measure_starts, measure_watched, measure_windows, measure_workers, say,
-                      stripped_bytes)
+from measures import (RATES, Paired, measure_history, measure_idle, measure_light, measure_memory,  # noqa: E402
+                      measure_rates, measure_series_bytes, measure_starts, measure_watched, measure_windows,
+                      measure_workers, say, stripped_bytes)
 from processes import BenchError  # noqa: E402
 from table import MB, Row, history_rows, memory_rows, rate_rows, table, three, watched_rows, window_rows  # noqa: E402
 from trials import QUICK, Bench, Found, Pace, Trial, search  # noqa: E402
@@ -145,8 +144,7 @@ def self_test():
     sink = [Found(100, 4000, 1, True), Found(200, 8000, 0, True)]
     paired = Paired(Found(90, 3000, 2, False), sink)
     assert paired.ratio("packets") == 0.6 and paired.ratio("metrics") == 0.5
-    every = (("tallyd", "A"), ("tallyd", "B"), ("tallyd", "C"), ("tallyd", "D"), ("new", "D"), ("tallyd", "E"))
-    rows = rate_rows([{which: paired for which in every}])
+    rows = rate_rows([{which: paired for which in RATES}])
     assert [row.values for row in rows[:3]] == [[150], [90], [6000]]
     assert [row.judged for row in rows[3:]] == [0.5] * 5 and [row.verdict for row in rows[3:5]] == ["yes", "yes"]
     comparison.self_test()

@@ -17,6 +17,7 @@ from watchers import Watchers
 SERIES = 1_000_000  # of workload D
 WINDOW_SECONDS = 2  # of the row where windows of a million series close
 STREAMS = 20
+RATES = (("tallyd", "A"), ("tallyd", "B"), ("tallyd", "C"), ("tallyd", "D"), ("new", "D"), ("tallyd", "E"))
 
 
 def say(line):
@@ -46,8 +47,7 @@ def measure_rates(bench):
 
     paired = {}
     sink = {}  # what it took last, by workload
-    for who, letter in (("tallyd", "A"), ("tallyd", "B"), ("tallyd", "C"), ("tallyd", "D"), ("new", "D"),
-                        ("tallyd", "E")):
+    for who, letter in RATES:
         of_sink = "A" if letter == "A" else "B"
         before = sink.get(of_sink) or measure("sink", of_sink, bench.sink)
         warm_windows = bench.pace.warm_windows if (who, letter) == ("tallyd", "D") else 0

@@ -215,10 +215,10 @@ class World:
             self.total.update(lines=1, refused=1, lost=1)
             self.refused_by[reason] += 1
             before = max(len(line) - 200, 0)  # of these lines the end is what decides
-            shown = line[before:]
-            kept = shown.encode(errors="surrogateescape")
-            hex_of = {"bytes": kept.hex()} if "\udcff" in shown else {}  # no UTF-8
-            self.refused.appendleft({"line": kept.decode(errors="replace"), **hex_of, "caret": caret - before,
+            kept = line[before:].encode(errors="surrogateescape")
+            text = kept.decode(errors="replace")
+            hex_of = {} if text.encode() == kept else {"bytes": kept.hex()}  # no UTF-8
+            self.refused.appendleft({"line": text, **hex_of, "caret": caret - before,
                                      "before": before, "after": 0, "reason": reason, "sender": "127.0.0.1:39817",
                                      "listener": "udp 127.0.0.1:8125", "at": self.now})
 

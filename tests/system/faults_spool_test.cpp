@@ -203,7 +203,7 @@ TEST_CASE("F46: SIGTERM in an outage leaves all on disk, and the next start send
   CHECK(lives.tallyd().wait(stop_limit) == 0);
   CHECK(Clock::now() - begin < 5s);
   const std::string log = lives.tallyd().log();
-  CHECK(line_with(log, "stopped: ").find(" 0 dropped") != std::string::npos);
+  CHECK(line_with(log, "info stopped: ").find(" 0 dropped") != std::string::npos);
   CHECK(occurrences(log, "stay on disk") == 1);
   lives.kill();  // it has ended: the next one may begin
   const StoredPoints waiting = lives.spool().waiting();
@@ -337,18 +337,18 @@ TEST_CASE("an outage at 20,000 lines a second loses nothing, and live windows st
   const auto offset =
       std::chrono::system_clock::now().time_since_epoch() - Clock::now().time_since_epoch();
   const auto requests = writes(server);
-  std::vector<std::chrono::nanoseconds> delays;
+  std::size_t live = 0;
+  std::chrono::nanoseconds worst{0};
   for (const HttpMessage& request : requests) {
     const auto window = window_of(request.body);
     if (window < requests.front().at.time_since_epoch() + offset) continue;
-    delays.push_back(request.at.time_since_epoch() + offset - window - 200ms);
+    ++live;
+    worst = std::max(worst, request.at.time_since_epoch() + offset - window - 200ms);
   }
-  REQUIRE(delays.size() > 5);
-  CHECK(requests.size() > 2 * delays.size());  // the backlog was replayed beside them
-  std::ranges::sort(delays);
-  MESSAGE("the latest live window came " << delays.back() / 1ms << " ms after its end");
-  // One may be late because the machine was; a backlog that comes first delays all.
-  if (!is_sanitized) CHECK(delays[delays.size() / 2] <= 200ms);
+  CHECK(live > 5);
+  CHECK(requests.size() > 2 * live);  // the backlog was replayed beside them
+  MESSAGE("the latest live window came " << worst / 1ms << " ms after its end");
+  if (!is_sanitized) CHECK(worst <= 200ms);
 }
 
 TEST_CASE("F31: a spool that is missing is made, 0700, and below it one folder a destination") {
