@@ -11,6 +11,7 @@
 
 #include "daemon/log.hpp"
 #include "daemon/sources.hpp"
+#include "posix/held_signals.hpp"
 #include "posix/memory.hpp"
 #include "posix/start_pages.hpp"
 #include "tally/text.hpp"
@@ -132,7 +133,16 @@ void Daemon::watch_signals() {
 
 int Daemon::run() {
   loop_.run();
+  ignore_signals();
   return exit_status_;
+}
+
+// One that came while all is given back would end the process with its own status instead of ours:
+// libuv leaves a signal to its default.
+void Daemon::ignore_signals() {
+  const HeldSignals meanwhile{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+  signals_.clear();
+  for (const int number : {SIGHUP, SIGINT, SIGTERM, SIGUSR1}) std::signal(number, SIG_IGN);
 }
 
 void Daemon::begin_flush() {

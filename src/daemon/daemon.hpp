@@ -48,6 +48,7 @@ class Daemon {
   Flush::Owner flush_owner();
   LiveView::Parts parts_to_see();
   void watch_signals();
+  void ignore_signals();
   void begin_flush();
   void on_flushed(ClosedWindow window, std::chrono::nanoseconds took);
   void end_burst(std::size_t series);

@@ -66,7 +66,7 @@ std::string denied_line(std::uint64_t datagrams, std::uint64_t connections) {
 std::string unread_line(std::uint64_t datagrams) {
   return fmt::format(
       "lost {} datagrams: they still waited to be read when the stop's time for that was up; this "
-      "machine was too busy to count them",
+      "machine was too busy to take their lines",
       with_commas(datagrams));
 }
 

@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -85,6 +87,16 @@ TEST_CASE("stop: a long queue is read to its end, though the window is shorter t
   std::string received = log.substr(begin, log.find(' ', begin) - begin);
   std::erase(received, ',');
   CHECK_MESSAGE(std::stoull(received) + dropped == sent, log);
+}
+
+TEST_CASE("stop: a signal that comes while the process ends does not become its status") {
+  Tallyd tallyd({.influxdb_url = "", .interval = endless_interval()});
+  tallyd.signal(SIGTERM);
+  std::optional<int> status;
+  const auto deadline = std::chrono::steady_clock::now() + stop_limit;
+  while (!(status = tallyd.wait(0ms)) && std::chrono::steady_clock::now() < deadline)
+    tallyd.signal(SIGUSR1);
+  CHECK_MESSAGE(status == 0, tallyd.log());
 }
 
 TEST_CASE("stop: a restart within the window does not overwrite what the first process wrote") {
