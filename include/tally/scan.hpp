@@ -26,10 +26,10 @@ namespace tally {
 struct alignas(64) ScannedLine {
   const char* begin;
   std::uint32_t size;
-  std::uint32_t name_size;   ///< from the line's begin on; 0 if the line is not simple
-  std::uint32_t value_size;  ///< behind the name and ':'
   std::uint32_t tags_at;     ///< from the line's begin; 0 without tags
   std::uint32_t tags_size;   ///< of what stands behind `|#`
+  std::uint32_t name_size;   ///< from the line's begin on; 0 if the line is not simple
+  std::uint32_t value_size;  ///< behind the name and ':'
   bool is_simple;
   Kind kind;
   bool is_delta;  ///< a gauge that is moved

@@ -164,8 +164,7 @@ class ByKind {
     const ScannedLine* line;
   };
   enum Loop : std::uint8_t { counters, gauges, timers, sets, loops };
-  static constexpr std::array<Loop, kind_count> loop_of_kind = {counters, gauges, timers,
-                                                                timers,   timers, sets};
+  static constexpr Loop loop_of_kind[kind_count] = {counters, gauges, timers, timers, timers, sets};
 
   std::span<const Known> all(Loop loop) const { return {known_[loop], sizes_[loop]}; }
 
@@ -428,17 +427,19 @@ void Table::look_up(std::span<ScannedLine> lines) const {
 Table::AddedKnown Table::add_known(std::span<const ScannedLine> lines, const Hearing& hearing) {
   assert(lines.size() <= batch_lines_max);
   ByKind known;
-  std::size_t count = 0;
-  for (const ScannedLine& line : lines) {
-    Cell* const series = impl_->find_spelling(line);
+  const ScannedLine* const first = lines.data();
+  const ScannedLine* const end = first + lines.size();
+  const ScannedLine* line = first;
+  for (; line != end; ++line) {
+    Cell* const series = impl_->find_spelling(*line);
     if (series == nullptr) {
       impl_->last_added = 0;  // what `learn` may refer to comes now, if it comes
       break;
     }
-    known.add(*series, line);
-    ++count;
+    known.add(*series, *line);
   }
-  return {.lines = count, .overflowed = known.apply(lines.data(), hearing)};
+  return {.lines = static_cast<std::size_t>(line - first),
+          .overflowed = known.apply(first, hearing)};
 }
 
 Added Table::add_plain(const ScannedLine& line, const Hearing& hearing) {
