@@ -32,7 +32,9 @@ class Distribution {
   bool add(double value, double weight);
 
   /// Asks the memory for the place of the next value.
-  void prefetch() const { __builtin_prefetch(values_.data() + values_.size(), 1); }
+  [[gnu::always_inline]] void prefetch() const {
+    __builtin_prefetch(values_.data() + values_.size(), 1);
+  }
 
   void merge(const Distribution& other);
 

@@ -170,7 +170,7 @@ class ByKind {
 
   // Objects of malloc's lie across two lines, more often than not.
   template <class Any>
-  static void prefetch(const Any* object) {
+  [[gnu::always_inline]] static void prefetch(const Any* object) {
     __builtin_prefetch(object, 1);
     __builtin_prefetch(reinterpret_cast<const char*>(object + 1) - 1, 1);
   }
@@ -291,7 +291,9 @@ struct Table::Impl {
     const unsigned equal = bucket.equal(static_cast<std::uint32_t>(hash));
     return equal == 0 ? 0 : bucket.cell[std::countr_zero(equal)];
   }
-  void prefetch(std::uint32_t number) const {
+  // gcc takes what only prefetches for a function without effect, and drops calls of it: inlined
+  // always, as below.
+  [[gnu::always_inline]] void prefetch(std::uint32_t number) const {
     if (number == 0) return;
     if (!is_spelling(number)) return __builtin_prefetch(&series[number - 1], 1);
     const SpellingCell& cell = spelling_of(number);

@@ -48,7 +48,7 @@ TEST_CASE("name hash: every byte of a name of any length counts, and none beside
 TEST_CASE("name hash: kind, length and seed tell names apart that have the same bytes") {
   std::set<std::uint64_t> seen;
   std::size_t asked = 0;
-  for (const std::uint64_t seed : {0, 1, 7}) {
+  for (const std::uint64_t seed : {0U, 1U, 7U}) {
     const NameHash hash(seed);
     for (std::uint64_t kind = 0; kind < 6; ++kind) {
       for (std::size_t size = 0; size <= longest; ++size, ++asked)
