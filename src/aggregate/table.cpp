@@ -13,7 +13,6 @@
 #include "tally/table.hpp"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cassert>
 #include <cmath>
@@ -291,8 +290,8 @@ struct Table::Impl {
     const unsigned equal = bucket.equal(static_cast<std::uint32_t>(hash));
     return equal == 0 ? 0 : bucket.cell[std::countr_zero(equal)];
   }
-  // gcc takes what only prefetches for a function without effect, and drops calls of it: inlined
-  // always, as below.
+  // gcc takes what only prefetches for a function without effect, and drops calls of it: so each
+  // such function of the receive path is always inlined.
   [[gnu::always_inline]] void prefetch(std::uint32_t number) const {
     if (number == 0) return;
     if (!is_spelling(number)) return __builtin_prefetch(&series[number - 1], 1);

@@ -140,9 +140,10 @@ int Daemon::run() {
 // One that came while all is given back would end the process with its own status instead of ours:
 // libuv leaves a signal to its default.
 void Daemon::ignore_signals() {
-  const HeldSignals meanwhile{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+  const auto ours = {SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+  const HeldSignals meanwhile(ours);
   signals_.clear();
-  for (const int number : {SIGHUP, SIGINT, SIGTERM, SIGUSR1}) std::signal(number, SIG_IGN);
+  for (const int number : ours) std::signal(number, SIG_IGN);
 }
 
 void Daemon::begin_flush() {

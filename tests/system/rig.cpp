@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
+#include <utility>
 
 namespace tally::testing {
 namespace {
@@ -92,18 +93,6 @@ Tallyd::Tallyd(const TallydOptions& options) : process_(tallyd_command(options, 
   REQUIRE(port_ != 0);
 }
 
-#ifdef __SANITIZE_THREAD__
-namespace {
-
-std::size_t count(std::string_view text, std::string_view part) {
-  std::size_t found = 0;
-  for (std::size_t at = 0; (at = text.find(part, at)) != std::string_view::npos; ++at) ++found;
-  return found;
-}
-
-}  // namespace
-#endif
-
 // gcc 12's ThreadSanitizer now and then (4 of 1,000 stops on busy cores) holds a signal that it was
 // to hand over until the next one comes, or, where that finds the thread asleep, until it comes
 // itself: so one comes, and a stop once more where its answer is there and the stop's is not. A
@@ -113,13 +102,13 @@ auto Tallyd::poking(std::chrono::milliseconds limit, Try attempt) {
 #ifdef __SANITIZE_THREAD__
   constexpr std::chrono::milliseconds patience_with_it{500};
   const bool is_stop = signalled_ == SIGTERM || signalled_ == SIGINT;
-  std::size_t answers = count(log(), "SIGUSR1: ");
+  std::size_t answers = occurrences(log(), "SIGUSR1: ");
   for (; signalled_ && limit > patience_with_it; limit -= patience_with_it) {
     if (auto found = attempt(patience_with_it)) return found;
     const std::string said = log();
-    const bool is_lost = is_stop && said.find(": stopping") == std::string::npos &&
-                         count(said, "SIGUSR1: ") > answers;
-    answers = count(said, "SIGUSR1: ");
+    const std::size_t answers_before = std::exchange(answers, occurrences(said, "SIGUSR1: "));
+    const bool is_lost =
+        is_stop && answers > answers_before && said.find(": stopping") == std::string::npos;
     if (is_lost) process_.signal(*signalled_);
     process_.signal(SIGUSR1);
   }
