@@ -13,9 +13,9 @@ build_packages=(
 )
 run_packages=(curl)
 test_packages=(
-  clang-14 libclang-rt-14-dev curl doctest-dev influxdb iproute2 openssl prometheus python3 tcpdump tmux valgrind
-  victoria-metrics zlib1g-dev
+  curl doctest-dev influxdb iproute2 openssl prometheus python3 tcpdump tmux valgrind victoria-metrics zlib1g-dev
 )
+clang_packages=(clang-14 libclang-rt-14-dev)  # a second compiler, and libFuzzer
 peer_packages=(collectd-core netdata-core)  # daemons that scripts/bench --peers measures
 client_packages=(  # real clients; one that cannot be had is skipped
   golang-gopkg-alexcesaro-statsd.v1-dev libnet-statsd-perl netcat-openbsd python3-aiodogstatsd
@@ -35,7 +35,7 @@ missing_packages() {  # PACKAGE...: those that are not installed, one a line
 
 # Status 1 and one line that says what is missing and what to do, when something stays missing.
 install_packages() {  # ALLOWED(yes|no) WHY PACKAGE...
-  local allowed=$1 why=$2 missing
+  local allowed=$1 why=$2 missing half_way
   shift 2
   if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
     say "this is no Debian: cannot tell whether what is needed is there ($why): $*"
@@ -47,14 +47,17 @@ install_packages() {  # ALLOWED(yes|no) WHY PACKAGE...
     say "missing ($why), and --no-install forbids to get it; as root: apt-get install $missing"
     return 1
   fi
-  if [[ -n $(dpkg --audit 2>/dev/null) ]]; then
-    say "an earlier installation was broken off, so apt cannot go on; run: dpkg --configure -a"
-    return 1
-  fi
   say "installing with apt ($why): $missing"
   # shellcheck disable=SC2086  # one word a package
-  as_root bash "${BASH_SOURCE[0]}" $missing && [[ -z $(missing_packages "$@") ]] && return
-  say "apt could not install ($why): $(missing_packages "$@" | xargs); its own words stand above"
+  as_root bash "${BASH_SOURCE[0]}" $missing || true  # apt's status is also another package's
+  missing=$(missing_packages "$@" | xargs)
+  [[ -n $missing ]] || return 0
+  say "apt could not install ($why): $missing; its own words stand above"
+  half_way=$(dpkg --audit 2>/dev/null) || true
+  if [[ -n $half_way ]]; then
+    echo "$half_way" >&2
+    say "an earlier installation was broken off, as said above; that may be why: dpkg --configure -a mends it"
+  fi
   return 1
 }
 
@@ -101,14 +104,15 @@ declare -rA service_of=([influxdb]=influxdb [victoria-metrics]=victoria-metrics 
   [prometheus]=prometheus)
 
 install_as_root() {
-  local package new
+  local package new status=0
   new=$(missing_packages "${!service_of[@]}")
   forbid_services
   apt update || say "the package lists could not be renewed; trying with those that are there"
-  apt install -y --no-install-recommends "$@"
+  apt install -y --no-install-recommends "$@" || status=$?
   for package in $new; do
     [[ -n $(missing_packages "$package") ]] || disable_service "${service_of[$package]}" >&2 || true
   done
+  return $status
 }
 
 disable_service() {  # NAME
