@@ -186,8 +186,9 @@ struct LoadedConfig {
 std::vector<std::pair<std::string, std::string>> config_values(const Config& config);
 
 /// Reads the sources in their order (defaults, file, environment, sets); later ones win. An unknown
-/// key, a wrong type or a value out of range is an error that names the place
+/// key, a wrong type or a value out of range is a mistake that names the place
 /// (`file:line:column: `, `TALLYD_X: `, `--set x: `), what is allowed and the nearest known key.
+/// The error has all mistakes of the first source that has any, one a line, at most ten of them.
 /// Nothing is half-applied.
 Result<LoadedConfig> load_config(const ConfigSources& sources);
 

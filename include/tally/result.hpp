@@ -9,7 +9,8 @@
 
 namespace tally {
 
-/// What went wrong, in one line: what, on what, why, what to do now. Never ends in a newline.
+/// What went wrong, in one line (in several only where a function says so): what, on what, why,
+/// what to do now. Never ends in a newline.
 struct Error {
   std::string message;
   int code = 0;  ///< errno, where a caller decides by it

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <initializer_list>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "keys.hpp"
@@ -33,6 +34,7 @@ constexpr std::string_view utf8_mark = "\xEF\xBB\xBF";
 constexpr std::string_view environment_prefix = "TALLYD_";
 constexpr std::string_view destination_prefix = "influxdb.";
 constexpr std::size_t destinations_max = 8;
+constexpr std::size_t mistakes_max = 10;  // told at once
 
 /// What a message may show of text that someone else wrote.
 std::string printable(std::string_view text) {
@@ -113,23 +115,29 @@ std::string_view nearest_key(std::string_view path, bool is_table) {
 
 class Loader {
  public:
+  /// All mistakes of a source are told, but not those of the next, which may come of them.
   Status load(const ConfigSources& sources) {
-    if (Status error = load_file(sources)) return error;
-    for (const auto& [name, value] : sources.environment)
-      if (Status error = load_variable(name, value)) return error;
-    for (const std::string& set : sources.sets)
-      if (Status error = load_set(set)) return error;
-    return check_together();
+    note(load_file(sources));
+    if (mistakes_.empty())
+      for (const auto& [name, value] : sources.environment) note(load_variable(name, value));
+    if (mistakes_.empty())
+      for (const std::string& set : sources.sets) note(load_set(set));
+    if (mistakes_.empty()) check_together();
+    return mistakes();
   }
 
   LoadedConfig take() { return std::move(loaded_); }
 
  private:
+  void note(Status mistake) {
+    if (mistake) mistakes_.push_back(std::move(mistake->message));
+  }
+  Status mistakes() const;
   Status load_file(const ConfigSources& sources);
   Status load_variable(const std::string& name, const std::string& value);
   Status load_set(const std::string& set);
   Status apply_text(const std::string& path, const std::string& value, const Source& source);
-  Status apply_table(const toml::table& table, const std::string& prefix, const Source& source);
+  void apply_table(const toml::table& table, const std::string& prefix, const Source& source);
   Status apply(const std::string& path, const toml::node& node, const toml::source_region& at,
                const Source& source);
   Status apply_destinations(const toml::array& array, const std::string& place,
@@ -137,17 +145,31 @@ class Loader {
   std::optional<Fault> read(const Key& key, const toml::node& node);
   Status find_destination(std::string& path, const std::string& place);
   std::string destination_names() const;
-  Status check_together() const;
+  void check_together();
+  Status check_gauges() const;
+  Status check_listeners() const;
+  Status check_output() const;
   Status check_http() const;
   Status check_admin() const;
-  Status check_destinations() const;
+  void check_destinations();
+  Status check_destination(std::size_t destination) const;
   Status check_credentials(std::size_t destination) const;
   Error together(std::initializer_list<std::string_view> blamed, std::string_view what) const;
 
+  std::vector<std::string> mistakes_;
   LoadedConfig loaded_;
   Origins places_;                          // as the origins, for messages: with the column
   std::optional<std::size_t> destination_;  // that influxdb.* means; none: the only one
 };
+
+Status Loader::mistakes() const {
+  if (mistakes_.empty()) return {};
+  const std::size_t told = std::min(mistakes_.size(), mistakes_max);
+  std::string all = fmt::format("{}", fmt::join(std::span(mistakes_).first(told), "\n"));
+  if (told < mistakes_.size())
+    all += fmt::format("\nand {} more like these", mistakes_.size() - told);
+  return Error{std::move(all)};
+}
 
 Status Loader::load_file(const ConfigSources& sources) {
   const Source source{printable(sources.file_name), sources.file_name, true};
@@ -163,7 +185,8 @@ Status Loader::load_file(const ConfigSources& sources) {
                                 with_commas(dots_max)));
   const Result<toml::table> parsed = parse_toml(text, source);
   if (!parsed) return parsed.error();
-  return apply_table(parsed.value(), "", source);
+  apply_table(parsed.value(), "", source);
+  return {};
 }
 
 Status Loader::load_variable(const std::string& name, const std::string& value) {
@@ -236,9 +259,9 @@ Status Loader::apply_text(const std::string& path, const std::string& value, con
   return apply(path, as_text, {}, source) ? error : Status{};
 }
 
-Status Loader::apply_table(const toml::table& table, const std::string& prefix,
-                           const Source& source) {
-  // In the order of the text, so that the first mistake is the one that is told.
+/// Notes each mistake in it, in the order of the text.
+void Loader::apply_table(const toml::table& table, const std::string& prefix,
+                         const Source& source) {
   std::vector<std::pair<const toml::key*, const toml::node*>> entries;
   for (auto entry = table.cbegin(); entry != table.cend(); ++entry)
     entries.emplace_back(&entry->first, &entry->second);
@@ -249,12 +272,11 @@ Status Loader::apply_table(const toml::table& table, const std::string& prefix,
   for (const auto& [key, node] : entries) {
     // Else "flush.interval" in quotes would be a second way to write the same key.
     if (prefix != "tags." && key->str().find('.') != std::string_view::npos)
-      return error_at(source.place(key->source()),
-                      "unknown key " + quote(key->str(), 100) + "; write keys without quotes");
-    const std::string path = prefix + std::string(key->str());
-    if (Status error = apply(path, *node, key->source(), source)) return error;
+      note(error_at(source.place(key->source()),
+                    "unknown key " + quote(key->str(), 100) + "; write keys without quotes"));
+    else
+      note(apply(prefix + std::string(key->str()), *node, key->source(), source));
   }
-  return {};
 }
 
 Status Loader::apply(const std::string& path, const toml::node& node, const toml::source_region& at,
@@ -278,7 +300,8 @@ Status Loader::apply(const std::string& path, const toml::node& node, const toml
     const toml::table* const section = node.as_table();
     if (section == nullptr)
       return error_at(place, fmt::format("{} must be a section: [{}]", path, path));
-    return apply_table(*section, path + ".", source);
+    apply_table(*section, path + ".", source);
+    return {};
   } else {
     return error_at(place, "unknown key " + quote(path, 100) +
                                did_you_mean(nearest_key(path, node.is_table())));
@@ -310,9 +333,9 @@ Status Loader::apply_destinations(const toml::array& array, const std::string& p
     const toml::table* const section = array[i].as_table();
     if (section == nullptr) return error_at(place, "influxdb must be sections: [[influxdb]]");
     destination_ = i;
-    if (Status error = apply_table(*section, std::string(destination_prefix), source)) return error;
+    apply_table(*section, std::string(destination_prefix), source);
+    destination_.reset();
   }
-  destination_.reset();
   return {};
 }
 
@@ -337,26 +360,40 @@ Error Loader::together(std::initializer_list<std::string_view> blamed,
 }
 
 /// What no key can see alone.
-Status Loader::check_together() const {
+void Loader::check_together() {
+  note(check_gauges());
+  note(check_listeners());
+  note(check_output());
+  note(check_http());
+  note(check_admin());
+  check_destinations();
+}
+
+Status Loader::check_gauges() const {
   const Config& config = loaded_.config;
-  if (config.gauges.ttl.count() != 0 && config.gauges.ttl < config.flush.interval)
-    return together({"gauges.ttl", "flush.interval"},
-                    fmt::format("gauges.ttl ({}) must be \"0\" or at least flush.interval ({})",
-                                duration_to_string(config.gauges.ttl),
-                                duration_to_string(config.flush.interval)));
-  const Config::Listen& listen = config.listen;
-  if (listen.udp.empty() && listen.tcp.empty() && listen.unixgram.empty() &&
-      listen.unix_stream.empty())
-    return together({"listen.udp", "listen.tcp", "listen.unixgram", "listen.unix"},
-                    "listen names no address and no path: tallyd would receive nothing");
-  if (config.output.measurement == MeasurementPer::type && config.output.naming != Profile::native)
-    return together(
-        {"output.measurement"},
-        "output.measurement = \"per_type\" goes with output.naming = \"native\" only: the "
-        "other names are those of dashboards, which know no tag metric");
-  if (Status error = check_http()) return error;
-  if (Status error = check_admin()) return error;
-  return check_destinations();
+  if (config.gauges.ttl.count() == 0 || config.gauges.ttl >= config.flush.interval) return {};
+  return together({"gauges.ttl", "flush.interval"},
+                  fmt::format("gauges.ttl ({}) must be \"0\" or at least flush.interval ({})",
+                              duration_to_string(config.gauges.ttl),
+                              duration_to_string(config.flush.interval)));
+}
+
+Status Loader::check_listeners() const {
+  const Config::Listen& listen = loaded_.config.listen;
+  if (!listen.udp.empty() || !listen.tcp.empty() || !listen.unixgram.empty() ||
+      !listen.unix_stream.empty())
+    return {};
+  return together({"listen.udp", "listen.tcp", "listen.unixgram", "listen.unix"},
+                  "listen names no address and no path: tallyd would receive nothing");
+}
+
+Status Loader::check_output() const {
+  const Config::Output& output = loaded_.config.output;
+  if (output.measurement != MeasurementPer::type || output.naming == Profile::native) return {};
+  return together(
+      {"output.measurement"},
+      "output.measurement = \"per_type\" goes with output.naming = \"native\" only: the "
+      "other names are those of dashboards, which know no tag metric");
 }
 
 /// The page shows names, senders and lines: no one is let in from elsewhere by default.
@@ -381,30 +418,34 @@ Status Loader::check_admin() const {
                               to_string(*admin.listen)));
 }
 
-Status Loader::check_destinations() const {
-  std::vector<std::string> names;
+void Loader::check_destinations() {
   for (std::size_t i = 0; i < loaded_.config.influxdb.size(); ++i) {
-    const Config::Influxdb& each = loaded_.config.influxdb[i];
-    const std::string name = destination_name(each);
-    const std::string name_key = origin_key(i, "name");
-    const std::string url_key = origin_key(i, "url");
-    const std::string database_key = origin_key(i, "database");
-    if (std::ranges::find(names, name) != names.end())
-      return together({name_key, url_key, database_key},
-                      fmt::format("two destinations are named {}; give each a name of its own "
-                                  "(influxdb.name)",
-                                  name));
-    if (each.url.empty() && loaded_.config.influxdb.size() > 1)
-      return together({url_key},
-                      "influxdb.url is \"\", which is standard output: that can only be the one "
-                      "destination");
-    if (!each.url.empty() && each.database.empty())
-      return together({database_key},
-                      "influxdb.database must name a database; to write to "
-                      "none, set influxdb.url to \"\"");
-    if (Status error = check_credentials(i)) return error;
-    names.push_back(name);
+    note(check_destination(i));
+    note(check_credentials(i));
   }
+}
+
+Status Loader::check_destination(std::size_t destination) const {
+  const auto& all = loaded_.config.influxdb;
+  const Config::Influxdb& each = all[destination];
+  const std::string name = destination_name(each);
+  const std::string name_key = origin_key(destination, "name");
+  const std::string url_key = origin_key(destination, "url");
+  const std::string database_key = origin_key(destination, "database");
+  const auto before = std::span(all).first(destination);
+  if (std::ranges::find(before, name, destination_name) != before.end())
+    return together({name_key, url_key, database_key},
+                    fmt::format("two destinations are named {}; give each a name of its own "
+                                "(influxdb.name)",
+                                name));
+  if (each.url.empty() && all.size() > 1)
+    return together({url_key},
+                    "influxdb.url is \"\", which is standard output: that can only be the one "
+                    "destination");
+  if (!each.url.empty() && each.database.empty())
+    return together({database_key},
+                    "influxdb.database must name a database; to write to "
+                    "none, set influxdb.url to \"\"");
   return {};
 }
 

@@ -1,9 +1,11 @@
-// Any bytes as a configuration file, and as one --set: it is read or refused in one printable line;
-// what was read is printed so that it reads back the same.
+// Any bytes as a configuration file, and as one --set: it is read or refused, each mistake in one
+// printable line that begins with its place; what was read is printed so that it reads back the
+// same.
 
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <sstream>
 #include <string>
 #include <string_view>
 
@@ -20,9 +22,17 @@ namespace {
 }
 
 void check_message(const std::string& message) {
+  constexpr std::ptrdiff_t lines_max = 11;  // the last says how many more there are
   const auto is_printable = [](char c) { return c >= 0x20 && c < 0x7f; };
-  if (message.empty() || !std::ranges::all_of(message, is_printable))
-    fail("a message that is not one printable line", message);
+  std::istringstream lines(message + "\n");
+  for (std::string line; std::getline(lines, line);) {
+    const bool has_place = line.starts_with("fuzz.toml:") || line.starts_with("--set ") ||
+                           line.starts_with("configuration: ") ||
+                           (line.starts_with("and ") && line.ends_with(" more like these"));
+    if (!has_place || !std::ranges::all_of(line, is_printable))
+      fail("a message with a line that is no mistake's", message);
+  }
+  if (std::ranges::count(message, '\n') >= lines_max) fail("a message that is too long", message);
 }
 
 void check_round_trip(LoadedConfig loaded) {

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <fstream>
 #include <iterator>
@@ -285,9 +286,53 @@ TEST_CASE("config: an unknown key is an error that names the nearest known one")
       {"dotted in quotes", "\"flush.interval\" = \"1s\"",
        R"(tallyd.toml:1:1: unknown key "flush.interval"; write keys without quotes)"},
       {"below a key", "[flush.interval]\nx = 1", at("1:8", interval_rule, "a table")},
-      {"first mistake first", "[log]\nx = 1\n[flush]\ny = 1",
-       R"(tallyd.toml:2:1: unknown key "log.x")"},
   });
+}
+
+TEST_CASE("config: all mistakes of a source are told, in the order of the text") {
+  check_messages({
+      {"one key in each of two sections", "[log]\nx = 1\n[flush]\ny = 1",
+       "tallyd.toml:2:1: unknown key \"log.x\"\ntallyd.toml:4:1: unknown key \"flush.y\""},
+      {"a section, a value, a key in quotes, a tag",
+       "[flsuh]\n[influxdb]\ngzip = 1\n\"a.b\" = 2\n[tags]\nzone = 3",
+       "tallyd.toml:1:2: unknown key \"flsuh\"; did you mean \"flush\"?\n"
+       "tallyd.toml:3:1: influxdb.gzip must be true or false, not 1\n"
+       "tallyd.toml:4:1: unknown key \"a.b\"; write keys without quotes\n"
+       "tallyd.toml:6:1: tags.zone must be a string, not 3"},
+      {"in two destinations",
+       "[[influxdb]]\ngzip = 1\n[[influxdb]]\nname = \"b\"\nurll = \"\"\n[log]\nx = 1",
+       "tallyd.toml:2:1: influxdb.gzip must be true or false, not 1\n"
+       "tallyd.toml:5:1: unknown key \"influxdb.urll\"; did you mean \"influxdb.url\"?\n"
+       "tallyd.toml:7:1: unknown key \"log.x\""},
+      {"what does not go together", "[listen]\nudp = []\n[http]\nlisten = \"*:1\"",
+       "tallyd.toml:2:1: listen names no address and no path: tallyd would receive nothing\n"
+       "tallyd.toml:4:1: http.listen (*:1) can be reached by other hosts, and who reaches it sees "
+       "every metric: name in http.token_file a file with a token, or listen on loopback, "
+       "\"127.0.0.1:8127\""},
+      {"and not what may come of another", "[flush]\ny = 1\n[listen]\nudp = []",
+       "tallyd.toml:2:1: unknown key \"flush.y\""},
+  });
+  std::string many;
+  for (int i = 0; i < 12; ++i) many += "k" + std::to_string(i) + " = 1\n";
+  const std::string told = parse_config(many).error().message;
+  CHECK(std::count(told.begin(), told.end(), '\n') == 10);
+  CHECK(told.ends_with("tallyd.toml:10:1: unknown key \"k9\"\nand 2 more like these"));
+}
+
+TEST_CASE(
+    "config: mistakes in variables are told together, and --set behind them is not looked at") {
+  ConfigSources sources;
+  sources.environment = {{"TALLYD_FLUSH_INTERVAL", "0"}, {"TALLYD_LISTEN_WORKERS", "65"}};
+  sources.sets = {"flush.x=1"};
+  CHECK(load_config(sources).error().message ==
+        "TALLYD_FLUSH_INTERVAL: " + std::string(interval_rule) +
+            "0\n"
+            "TALLYD_LISTEN_WORKERS: listen.workers must be a whole number from 1 to 64, not 65");
+  sources.environment.clear();
+  sources.sets = {"flush.x=1", "y"};
+  CHECK(load_config(sources).error().message ==
+        "--set flush.x: unknown key \"flush.x\"\n"
+        "--set y: write KEY=VALUE, such as flush.interval=1s");
 }
 
 TEST_CASE("config: a wrong type is an error that says what is allowed") {
