@@ -19,7 +19,8 @@ std::size_t valid_utf8_bytes(std::string_view text);
 /// escaped, all else as \xNN, at most `bytes_max` bytes of it and then how many more there are.
 std::string quote(std::string_view foreign, std::size_t bytes_max = 200);
 
-/// As `quote`, without the quotes: for a column of a table.
+/// For a column of a table, without quotes: printable ASCII as it is, all else as \xNN. What
+/// `quote` made reads as it was.
 std::string printable(std::string_view foreign, std::size_t bytes_max = 200);
 
 /// Appends a JSON string, quotes included. Invalid UTF-8 becomes U+FFFD.

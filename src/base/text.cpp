@@ -65,17 +65,11 @@ bool is_printable_ascii(char c) {
   return is_within(c, 0x20, 0x7E);
 }
 
-void append_escaped(std::string& out, std::string_view foreign) {
-  for (const char c : foreign) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (is_printable_ascii(c)) {
-      out += c;
-    } else {
-      fmt::format_to(std::back_inserter(out), "\\x{:02X}", static_cast<unsigned char>(c));
-    }
-  }
+void append_printable(std::string& out, char c) {
+  if (is_printable_ascii(c))
+    out += c;
+  else
+    fmt::format_to(std::back_inserter(out), "\\x{:02X}", static_cast<unsigned char>(c));
 }
 
 void append_more(std::string& out, std::size_t bytes, std::size_t bytes_max) {
@@ -128,7 +122,10 @@ bool is_valid_utf8(std::string_view text) {
 
 std::string quote(std::string_view foreign, std::size_t bytes_max) {
   std::string out = "\"";
-  append_escaped(out, foreign.substr(0, bytes_max));
+  for (const char c : foreign.substr(0, bytes_max)) {
+    if (c == '"' || c == '\\') out += '\\';
+    append_printable(out, c);
+  }
   out += '"';
   append_more(out, foreign.size(), bytes_max);
   return out;
@@ -136,7 +133,7 @@ std::string quote(std::string_view foreign, std::size_t bytes_max) {
 
 std::string printable(std::string_view foreign, std::size_t bytes_max) {
   std::string out;
-  append_escaped(out, foreign.substr(0, bytes_max));
+  for (const char c : foreign.substr(0, bytes_max)) append_printable(out, c);
   append_more(out, foreign.size(), bytes_max);
   return out;
 }

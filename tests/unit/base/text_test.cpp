@@ -110,8 +110,9 @@ TEST_CASE("text: quote shows printable ASCII and hides all else") {
   CHECK(tally::quote("\xC3\xA9\xFF") == R"("\xC3\xA9\xFF")");
 }
 
-TEST_CASE("text: printable is the same without the quotes") {
-  CHECK(tally::printable("a\x1B\"b") == R"(a\x1B\"b)");
+TEST_CASE("text: printable hides the same, and leaves quotes as they are") {
+  CHECK(tally::printable("a\x1B\"b") == R"(a\x1B"b)");
+  CHECK(tally::printable(tally::quote("a\"b\n")) == tally::quote("a\"b\n"));
   CHECK(tally::printable("abcdefg", 6) == "abcdef and 1 more bytes");
 }
 
