@@ -48,7 +48,8 @@ template <std::size_t inline_bytes>
 class Bytes {
  public:
   const char* data(std::size_t size) const {
-    if (size <= inline_bytes) return bytes_;
+    if (size <= inline_bytes) [[likely]]
+      return bytes_;
     const char* at;
     std::memcpy(&at, bytes_, sizeof at);
     return at;

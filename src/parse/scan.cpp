@@ -6,115 +6,18 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cstring>
 #include <optional>
 #include <utility>
 
+#include "delimiters.hpp"
 #include "words.hpp"
-
-#if defined(__x86_64__) && !defined(TALLY_NO_SIMD)
-#include <immintrin.h>
-#define TALLY_X86 1
-#endif
 
 namespace tally {
 namespace {
 
-constexpr std::size_t block_bytes = 64;
-
 // Ends behind the last place: a line is looked at three places ahead.
 constexpr std::size_t ends = 3;
-
-// A text's blocks into the places of '\n', ':' and '|'. Returns the end of the places. One function
-// a kind of processor; all give the same.
-using FindDelimiters = std::uint32_t* (*)(const char* text, std::size_t blocks, std::uint32_t base,
-                                          std::uint32_t* out);
-
-// Places that may be written behind the last.
-constexpr std::size_t spare_places = 8;
-
-#ifdef TALLY_X86
-// The place of the lowest bit; of none, anything. Not std::countr_zero, for that asks whether there
-// is one, and then gcc leaves the loop below at the first that is not. Processors without tzcnt
-// read it as bsf, which differs only there.
-[[gnu::always_inline]] inline std::uint32_t lowest(std::uint64_t mask) {
-  std::uint64_t place;
-  asm("tzcnt %1, %0" : "=r"(place) : "r"(mask) : "cc");
-  return static_cast<std::uint32_t>(place);
-}
-
-// Each bit of the mask becomes a place. Eight are written whether they are there or not: how many
-// there are differs from block to block, and a loop that ends elsewhere each time is guessed wrong.
-// The idea is simdjson's (Langdale and Lemire 2019).
-[[gnu::always_inline]] inline std::uint32_t* write_places(std::uint64_t mask, std::uint32_t base,
-                                                          std::uint32_t* out) {
-  std::uint32_t* const end = out + std::popcount(mask);
-  do {
-    for (std::size_t i = 0; i < spare_places; ++i, mask &= mask - 1) out[i] = base + lowest(mask);
-    out += spare_places;
-  } while (mask != 0);
-  return end;
-}
-
-std::uint32_t* find_by_sse2(const char* text, std::size_t blocks, std::uint32_t base,
-                            std::uint32_t* out) {
-  const __m128i line_end = _mm_set1_epi8('\n');
-  const __m128i colon = _mm_set1_epi8(':');
-  const __m128i pipe = _mm_set1_epi8('|');
-  for (; blocks > 0; --blocks, text += block_bytes, base += block_bytes) {
-    std::uint64_t mask = 0;
-    for (int quarter = 3; quarter >= 0; --quarter) {
-      const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text + 16 * quarter));
-      const __m128i found =
-          _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(bytes, line_end), _mm_cmpeq_epi8(bytes, colon)),
-                       _mm_cmpeq_epi8(bytes, pipe));
-      mask = mask << 16 | static_cast<unsigned>(_mm_movemask_epi8(found));
-    }
-    out = write_places(mask, base, out);
-  }
-  return out;
-}
-
-[[gnu::target("avx2,bmi,popcnt")]] std::uint32_t* find_by_avx2(const char* text, std::size_t blocks,
-                                                               std::uint32_t base,
-                                                               std::uint32_t* out) {
-  const __m256i line_end = _mm256_set1_epi8('\n');
-  const __m256i colon = _mm256_set1_epi8(':');
-  const __m256i pipe = _mm256_set1_epi8('|');
-  for (; blocks > 0; --blocks, text += block_bytes, base += block_bytes) {
-    std::uint64_t mask = 0;
-    for (int half = 1; half >= 0; --half) {
-      const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(text + 32 * half));
-      const __m256i found = _mm256_or_si256(
-          _mm256_or_si256(_mm256_cmpeq_epi8(bytes, line_end), _mm256_cmpeq_epi8(bytes, colon)),
-          _mm256_cmpeq_epi8(bytes, pipe));
-      mask = mask << 32 | static_cast<unsigned>(_mm256_movemask_epi8(found));
-    }
-    out = write_places(mask, base, out);
-  }
-  return out;
-}
-
-FindDelimiters fastest() {
-  const bool has_avx2 = __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("bmi") != 0 &&
-                        __builtin_cpu_supports("popcnt") != 0;
-  return has_avx2 ? find_by_avx2 : find_by_sse2;
-}
-#else
-std::uint32_t* find_plainly(const char* text, std::size_t blocks, std::uint32_t base,
-                            std::uint32_t* out) {
-  for (std::size_t i = 0; i < blocks * block_bytes; ++i) {
-    const char c = text[i];
-    if (c == '\n' || c == ':' || c == '|') *out++ = base + static_cast<std::uint32_t>(i);
-  }
-  return out;
-}
-
-FindDelimiters fastest() {
-  return find_plainly;
-}
-#endif
 
 // What the only byte of a type stands for; `no_kind` if nothing.
 constexpr std::uint8_t no_kind = 0xff;
@@ -167,7 +70,7 @@ bool is_plain_name(std::string_view name, const ParseRules& rules) {
 }
 
 Scanner::Scanner(const ParseRules& rules)
-    : find_(fastest()),
+    : find_(delimiter_finders().front().find),
       has_tags_(rules.dialects.dogstatsd),
       signs_move_(rules.signed_gauges == SignedGauges::delta) {}
 
@@ -220,6 +123,7 @@ std::size_t Scanner::next(std::span<ScannedLine> lines) {
 // number of eight bytes at most. Returns how many. It is one function, and what it needs is kept in
 // registers: a call a line cost a fifth of it all.
 std::size_t Scanner::read_short(std::span<ScannedLine> lines) {
+  constexpr std::size_t looked_at = 13;  // a colon, a number, and `|ms` with what is behind it
   const char* const text = text_.data();
   const std::size_t size = text_.size();
   const std::uint32_t* place = delimiters_.get() + at_;
@@ -227,31 +131,27 @@ std::size_t Scanner::read_short(std::span<ScannedLine> lines) {
   ScannedLine* line = lines.data();
   for (ScannedLine* const end = line + lines.size(); line != end && begin < size; ++line) {
     const std::size_t colon = place[0], pipe = place[1];
-    const std::uint32_t* line_end = place + 2;
     const std::size_t value_size = pipe - colon - 1;
-    const std::size_t type_size = *line_end - pipe - 1;
-    // A type of one or two bytes: behind the last '|' of a text there may be none to read.
-    const bool has_value = pipe < size && text[colon] == ':' && text[pipe] == '|' &&
-                           colon != begin && value_size - 1 < 8 && colon + 9 <= readable_ &&
-                           type_size - 1 < 2;
-    if (!has_value) break;
-    const char type = text[pipe + 1];
-    const bool is_timer = type_size == 2 && type == 'm' && text[pipe + 2] == 's';
+    if (colon + looked_at > readable_ || value_size - 1 >= 8) break;
+    const bool is_timer = text[pipe + 1] == 'm' && text[pipe + 2] == 's';
+    std::size_t at = pipe + (is_timer ? 3 : 2);
+    if (at > size || text[colon] != ':' || colon == begin || text[pipe] != '|') break;
     const std::uint8_t kind = is_timer ? static_cast<std::uint8_t>(Kind::timer)
-                                       : kind_of_byte[static_cast<unsigned char>(type)];
-    if (kind == no_kind || (type_size != 1 && !is_timer)) break;
+                                       : kind_of_byte[static_cast<unsigned char>(text[pipe + 1])];
+    if (kind == no_kind) break;
+    const std::uint32_t* line_end = place + 2;
     line->tags_at = line->tags_size = 0;
-    std::size_t at = *line_end;
     if (at < size && text[at] != '\n') {
       const std::size_t tags = at + 2;
-      if (!has_tags_ || text[tags - 2] != '|' || tags > size || text[tags - 1] != '#') break;
+      const bool has_tags =
+          has_tags_ && *line_end == at && text[at] == '|' && tags <= size && text[at + 1] == '#';
+      if (!has_tags) break;
       line_end = end_of_tags(line_end);
       at = *line_end;
-      if (at < size && text[at] != '\n') break;
+      if ((at < size && text[at] != '\n') || text[at - 1] == '\r') break;
       line->tags_at = static_cast<std::uint32_t>(tags - begin);
       line->tags_size = static_cast<std::uint32_t>(at - tags);
     }
-    if (text[at - 1] == '\r') break;
     if (!read_eight(text + colon + 1, value_size, line->value) &&
         kind != static_cast<std::uint8_t>(Kind::set))
       break;
