@@ -86,10 +86,9 @@ Finding judge_database_list(const Case& c) {
 std::set<std::string> fields_of(const KindScheme& kind, const Scheme& scheme,
                                 const std::vector<double>& percents) {
   std::set<std::string> fields;
-  for (const Field& field : kind.fields) fields.emplace(field.name);
+  for (const Field& field : kind.fields) fields.emplace(field.name());
   for (const PercentField& field : kind.of_percentiles)
-    for (const double percent : percents)
-      fields.insert(fmt::format("{}{}{}", field.before, scheme.percent(percent), field.behind));
+    for (const double percent : percents) fields.insert(percentile_name(scheme, field, percent));
   return fields;
 }
 

@@ -35,7 +35,7 @@ std::optional<Place> place_of(const Naming& naming, Kind kind, std::string_view 
   const auto fields = scheme_for(naming, name).kinds[static_cast<std::size_t>(kind)].fields;
   const auto field = std::ranges::find(fields, stat, &Field::stat);
   if (field == fields.end()) return std::nullopt;
-  return place_in(naming, kind, name, std::string(field->name));
+  return place_in(naming, kind, name, std::string(field->name()));
 }
 
 std::optional<Place> place_of_percentile(const Naming& naming, Kind kind, std::string_view name,
@@ -43,9 +43,7 @@ std::optional<Place> place_of_percentile(const Naming& naming, Kind kind, std::s
   const Scheme& scheme = scheme_for(naming, name);
   for (const PercentField& field : scheme.kinds[static_cast<std::size_t>(kind)].of_percentiles) {
     if (field.stat != PercentStat::percentile && field.stat != PercentStat::upper) continue;
-    return place_in(
-        naming, kind, name,
-        std::string(field.before) + scheme.percent(percent) + std::string(field.behind));
+    return place_in(naming, kind, name, percentile_name(scheme, field, percent));
   }
   return std::nullopt;
 }

@@ -36,16 +36,16 @@ std::string with_underscore(double percent) {
   return text;
 }
 
-constexpr Field value[] = {{Stat::value, "value"}};
-constexpr Field count[] = {{Stat::count, "count"}};
-constexpr Field count_as_value[] = {{Stat::count, "value"}};
-constexpr Field count_and_rate[] = {{Stat::count, "count"}, {Stat::rate, "rate"}};
+constexpr Field value[] = {{Stat::value, ",value="}};
+constexpr Field count[] = {{Stat::count, ",count="}};
+constexpr Field count_as_value[] = {{Stat::count, ",value="}};
+constexpr Field count_and_rate[] = {{Stat::count, ",count="}, {Stat::rate, ",rate="}};
 
 // native
 
-constexpr Field native_timer[] = {{Stat::count, "count"}, {Stat::mean, "mean"},
-                                  {Stat::min, "min"},     {Stat::max, "max"},
-                                  {Stat::sum, "sum"},     {Stat::stddev, "stddev"}};
+constexpr Field native_timer[] = {{Stat::count, ",count="}, {Stat::mean, ",mean="},
+                                  {Stat::min, ",min="},     {Stat::max, ",max="},
+                                  {Stat::sum, ",sum="},     {Stat::stddev, ",stddev="}};
 constexpr PercentField native_percentile[] = {{PercentStat::percentile, "p", ""}};
 
 constexpr Scheme native = {
@@ -65,9 +65,9 @@ constexpr Scheme native_per_type = {
 
 // go-metrics
 
-constexpr Field go_timer[] = {{Stat::count, "count"},    {Stat::min, "min"},
-                              {Stat::max, "max"},        {Stat::mean, "mean"},
-                              {Stat::stddev, "std-dev"}, {Stat::rate, "mean-rate"}};
+constexpr Field go_timer[] = {{Stat::count, ",count="},    {Stat::min, ",min="},
+                              {Stat::max, ",max="},        {Stat::mean, ",mean="},
+                              {Stat::stddev, ",std-dev="}, {Stat::rate, ",mean-rate="}};
 constexpr std::span<const Field> go_histogram = std::span(go_timer).first(5);
 constexpr PercentField go_percentile[] = {{PercentStat::percentile, "", "-percentile"}};
 
@@ -83,9 +83,10 @@ constexpr Scheme go_metrics = {.kinds = {{{".count", "", count, {}},
 
 // telegraf
 
-constexpr Field telegraf_timer[] = {
-    {Stat::mean, "mean"}, {Stat::median, "median"}, {Stat::stddev, "stddev"}, {Stat::sum, "sum"},
-    {Stat::max, "upper"}, {Stat::min, "lower"},     {Stat::count, "count"}};
+constexpr Field telegraf_timer[] = {{Stat::mean, ",mean="},     {Stat::median, ",median="},
+                                    {Stat::stddev, ",stddev="}, {Stat::sum, ",sum="},
+                                    {Stat::max, ",upper="},     {Stat::min, ",lower="},
+                                    {Stat::count, ",count="}};
 constexpr PercentField telegraf_percentile[] = {{PercentStat::percentile, "", "_percentile"}};
 
 constexpr Scheme telegraf = {.kinds = {{{"", "counter", count_as_value, {}},
@@ -108,9 +109,9 @@ constexpr PercentField lowest[] = {{PercentStat::count, "count_", ""},
                                    {PercentStat::sum_squares, "sum_squares_", ""}};
 
 constexpr Field gostatsd_timer[] = {
-    {Stat::min, "lower"},     {Stat::max, "upper"}, {Stat::count, "count"},
-    {Stat::rate, "rate"},     {Stat::mean, "mean"}, {Stat::median, "median"},
-    {Stat::stddev, "stddev"}, {Stat::sum, "sum"},   {Stat::sum_squares, "sum_squares"}};
+    {Stat::min, ",lower="},     {Stat::max, ",upper="}, {Stat::count, ",count="},
+    {Stat::rate, ",rate="},     {Stat::mean, ",mean="}, {Stat::median, ",median="},
+    {Stat::stddev, ",stddev="}, {Stat::sum, ",sum="},   {Stat::sum_squares, ",sum_squares="}};
 
 constexpr Scheme gostatsd = {.kinds = {{{"", "", count_and_rate, {}},
                                         {"", "", value, {}},
@@ -123,15 +124,15 @@ constexpr Scheme gostatsd = {.kinds = {{{"", "", count_and_rate, {}},
                              .type_tag = "",
                              .name_tag = ""};
 
-constexpr Field etsy_timer[] = {{Stat::stddev, "std"},
-                                {Stat::max, "upper"},
-                                {Stat::min, "lower"},
-                                {Stat::count, "count"},
-                                {Stat::rate, "count_ps"},
-                                {Stat::sum, "sum"},
-                                {Stat::sum_squares, "sum_squares"},
-                                {Stat::mean, "mean"},
-                                {Stat::median, "median"}};
+constexpr Field etsy_timer[] = {{Stat::stddev, ",std="},
+                                {Stat::max, ",upper="},
+                                {Stat::min, ",lower="},
+                                {Stat::count, ",count="},
+                                {Stat::rate, ",count_ps="},
+                                {Stat::sum, ",sum="},
+                                {Stat::sum_squares, ",sum_squares="},
+                                {Stat::mean, ",mean="},
+                                {Stat::median, ",median="}};
 
 constexpr Scheme etsy = {.kinds = {{{".counter", "", count_as_value, {}},
                                     {".gauge", "", value, {}},
@@ -145,6 +146,10 @@ constexpr Scheme etsy = {.kinds = {{{".counter", "", count_as_value, {}},
                          .is_point_per_field = true};
 
 }  // namespace
+
+std::string percentile_name(const Scheme& scheme, const PercentField& field, double percent) {
+  return fmt::format("{}{}{}", field.before, scheme.percent(percent), field.behind);
+}
 
 const Scheme& scheme_of(Profile profile, MeasurementPer measurement) {
   switch (profile) {

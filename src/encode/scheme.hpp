@@ -30,9 +30,16 @@ enum class Stat : std::uint8_t {
 /// to it (`Lowest`).
 enum class PercentStat : std::uint8_t { percentile, count, mean, upper, sum, sum_squares };
 
+/// `count` of `,count=`.
+constexpr std::string_view name_in(std::string_view label) {
+  return label.substr(1, label.size() - 2);
+}
+
 struct Field {
   Stat stat;
-  std::string_view name;
+  std::string_view label;  ///< as it stands behind another field: `,count=`
+
+  constexpr std::string_view name() const { return name_in(label); }
 };
 
 /// Its name is `before`, the percentile as the scheme writes it, `behind`.
@@ -58,6 +65,8 @@ struct Scheme {
   bool underscores_dots = false;    ///< of the metric's name
   bool is_point_per_field = false;  ///< a measurement each: NAME, suffix, '.', field
 };
+
+std::string percentile_name(const Scheme& scheme, const PercentField& field, double percent);
 
 const Scheme& scheme_of(Profile profile, MeasurementPer measurement);
 

@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <bit>
 #include <charconv>
@@ -81,6 +82,23 @@ TEST_CASE("append_number: every double reads back as itself") {
     CHECK(reads_back(value - 1));
     CHECK(reads_back(value));
     CHECK(reads_back(-value - 1));
+  }
+}
+
+// Tenths are written by hand: beside them stand their neighbours, which are not tenths, and sizes
+// on both sides of where that ends.
+TEST_CASE("append_number: tenths, and what lies just beside them, in the shortest form") {
+  std::mt19937_64 random(10);
+  for (int i = 0; i < 200'000; ++i) {
+    const auto tenths = static_cast<double>(random() >> (12 + random() % 52));
+    for (const double sign : {1.0, -1.0}) {
+      const double value = sign * tenths / 10;
+      for (const double each :
+           {std::nextafter(value, 0), value, std::nextafter(value, 2 * value)}) {
+        if (each == std::trunc(each)) continue;
+        REQUIRE(number(each) == fmt::format("{}", each));
+      }
+    }
   }
 }
 
