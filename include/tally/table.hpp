@@ -30,7 +30,7 @@ struct Gauge {
   Instant set_at{};  ///< when it was set; decides between tables of several workers
 };
 
-/// What a window knows of one series; nothing of one that was forgotten.
+/// What a window knows of one series; nothing of one that it has not heard.
 using Aggregate =
     std::variant<Counter, Gauge, const Distribution*, const MemberSet*, std::monostate>;
 
@@ -47,7 +47,7 @@ struct Hearing {
 enum class Added : std::uint8_t {
   created,  ///< first sample of its series in this window
   updated,
-  series_limit,  ///< refused: the table is full and the series is new
+  series_limit,  ///< refused: as many series were heard as may be, and not this one
   overflow,      ///< refused: the sum would leave the range of a double; the series is as before
 };
 
@@ -63,8 +63,11 @@ struct TableRules {
 ///
 /// There are two ways in. `add` takes a parsed sample, builds the key of its series and looks it
 /// up. `add_known` takes scanned lines whose spelling (kind, name and tags as they are written) was
-/// parsed before in this window, and so saves parsing and building. Many spellings can be one
-/// series: `a:1|c|#x:1,y:2` and `a:1|c|#y:2,x:1`.
+/// parsed before, and so saves parsing and building. Many spellings can be one series:
+/// `a:1|c|#x:1,y:2` and `a:1|c|#y:2,x:1`.
+///
+/// What was heard is the window's; series and spellings stay known to the windows behind it, as
+/// long as most of them come again: a table may know twice as many as a window may hear.
 class Table {
  public:
   /// `rules` must outlive the table.
@@ -90,9 +93,9 @@ class Table {
   };
   static constexpr std::size_t batch_lines_max = 64;
 
-  /// Adds lines from the first on to their series, up to one that is not simple or whose spelling
-  /// is not known: this goes the general way. REQUIRES: all went through `look_up`; at most
-  /// `batch_lines_max`.
+  /// Adds lines from the first on to their series, up to one that is not simple, whose spelling is
+  /// not known or that is beyond the limit: this goes the general way. REQUIRES: all went through
+  /// `look_up`; at most `batch_lines_max`.
   AddedKnown add_known(std::span<const ScannedLine> lines, const Hearing& hearing);
 
   /// As `add` for a simple line without tags whose name `is_plain_name`. Its spelling is then
@@ -110,39 +113,44 @@ class Table {
   /// says how its senders are numbered here (`Senders::merge`); without, they are not known.
   void merge(Table&& other, std::span<const std::uint16_t> senders = {});
 
-  std::size_t size() const;  ///< series
+  std::size_t size() const;  ///< series that were heard
   bool empty() const { return size() == 0; }
 
   /// Makes room for so many series in some microseconds: what the kernel has to give for it, it
-  /// gives while they arrive. REQUIRES: empty.
+  /// gives while they arrive. A table that knows more than a few is as it is. REQUIRES: empty.
   void reserve(std::size_t series);
 
   /// Makes room for so many series and touches it, so that neither is done while they arrive; gives
-  /// back what a burst has left. Some milliseconds for a million. REQUIRES: empty.
+  /// back what a burst has left. Some milliseconds for a million. A table that knows more than
+  /// a few is as it is. REQUIRES: empty.
   void expect(std::size_t series);
 
-  /// Forgets everything and keeps memory for the next window.
+  /// Begins the next window: what was heard is gone. The series stay known if they are few, or
+  /// if most of them, three in four, were heard; else memory is kept for a few only.
   void clear();
 
-  /// Gives back the memory of the first `count` series, in steps of some thousands. What they were
-  /// must not be asked for any more; the table can only be cleared or destroyed.
+  /// What `clear` does, for the series of the first `count` places: so a flush can do it bit by
+  /// bit, and give back their memory if they do not stay known. What they were must not be asked
+  /// for any more; the table can only be cleared or destroyed.
   void release_first(std::size_t count);
 
-  /// Forgets what was heard of one series so far. What comes then counts.
-  void forget(std::size_t index);
+  /// Forgets what was heard of the series at a place so far. What comes then counts.
+  void forget(std::size_t place);
 
-  /// One series and what was heard of it. The key is one of `SeriesKeyBuilder`.
+  /// One series and what was heard of it, if it was. The key is one of `SeriesKeyBuilder`.
   struct Entry {
     std::string_view key;
     Aggregate aggregate;
     std::uint16_t sender;  ///< who sent last
   };
 
-  /// The series by the order of their first sample, `index` below `size`. Views are valid until the
-  /// table changes.
-  Entry entry(std::size_t index) const;
+  /// Where series stand, heard or not, by the order in which they became known.
+  std::size_t places() const;
 
-  /// All series, for a loop.
+  /// The series at a place. Views are valid until the table changes. REQUIRES: place < places().
+  Entry entry(std::size_t place) const;
+
+  /// All that were heard, for a loop.
   class Entries;
   Entries entries() const;
 
@@ -151,30 +159,36 @@ class Table {
   std::unique_ptr<Impl> impl_;
 };
 
-/// A table's series as a range.
+/// The series of a table that were heard, as a range.
 class Table::Entries {
  public:
   explicit Entries(const Table& table) : table_(table) {}
 
   class Iterator {
    public:
-    Iterator(const Table& table, std::size_t at) : table_(&table), at_(at) {}
+    Iterator(const Table& table, std::size_t at) : table_(&table), at_(at) { skip_unheard(); }
     Entry operator*() const { return table_->entry(at_); }
     Iterator& operator++() {
       ++at_;
+      skip_unheard();
       return *this;
     }
     bool operator==(const Iterator& other) const { return at_ == other.at_; }
 
    private:
+    void skip_unheard() {
+      while (at_ < table_->places() &&
+             std::holds_alternative<std::monostate>(table_->entry(at_).aggregate))
+        ++at_;
+    }
+
     const Table* table_;
     std::size_t at_;
   };
 
   Iterator begin() const { return {table_, 0}; }
-  Iterator end() const { return {table_, table_.size()}; }
+  Iterator end() const { return {table_, table_.places()}; }
   std::size_t size() const { return table_.size(); }
-  Entry operator[](std::size_t index) const { return table_.entry(index); }
   bool empty() const { return table_.empty(); }
 
  private:

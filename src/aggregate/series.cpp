@@ -119,14 +119,11 @@ bool SeriesKeyBuilder::is_static(const Part& part) const {
 }
 
 std::int64_t time_of_series_key(std::string_view key) {
-  // A loop, for find_last_not_of searches its set for each byte, and every point of a flush is
-  // asked.
-  std::size_t digits = key.size();
-  while (digits > 0 && key[digits - 1] >= '0' && key[digits - 1] <= '9') --digits;
-  // The first byte is the kind, which may look like the mark.
-  if (digits < 2 || key[digits - 1] != time_mark) return 0;
+  // The first byte is the kind, which may look like the mark; nothing else of a key does.
+  const std::size_t mark = key.find(time_mark, 1);
+  if (mark == std::string_view::npos) return 0;
   std::int64_t time = 0;
-  std::from_chars(key.data() + digits, key.data() + key.size(), time);
+  std::from_chars(key.data() + mark + 1, key.data() + key.size(), time);
   return time;
 }
 

@@ -4,11 +4,16 @@
 // allocation and no look at the key but one comparison.
 //
 //     slots   [hash|cell] [hash|cell] ....       eight to a cache line (buckets.hpp)
-//     series  [state|key] [state|key] ....       in the order of their first sample
+//     series  [state|key] [state|key] ....       in the order in which they became known
 //     spellings [->series|key] ....              other bytes that mean a series: tags, mostly
 //
 // Cells lie in chunks that never move, so a table that grows copies no cell and a flush can give
 // the first ones back while it still reads the last.
+//
+// Series outlive their window, for most come again in the next: there they are not heard until
+// their first sample, which finds its cell as any other does: a million of them cost half of the
+// 0.1 s and more that making them anew takes of each window. A table of which too many do not come
+// again starts from nothing (keeps_known).
 
 #include "tally/table.hpp"
 
@@ -34,25 +39,66 @@ constexpr std::uint32_t spelling_bit = 1U << 31;
 constexpr std::size_t spelling_bytes_max = 250;
 constexpr std::size_t spellings_beside_series = 1024;
 
+// So few series stay known whatever was heard of them: they take no memory to speak of.
+constexpr std::size_t few_series = 1024;
+
 union State {
   double number;  // a counter's sum, a gauge's value
   Distribution* values;
   MemberSet* members;
 };
 
+// What a series is but for its name, and how it stands: one word, so that a line is held against
+// all of it at once.
+class Form {
+ public:
+  enum Mark : std::uint32_t {
+    spelling = 1U << 8,  // a line with these bytes means this series
+    heard = 1U << 9,     // in this window, and not forgotten since
+    set = 1U << 10,      // of a gauge
+  };
+
+  Form() = default;
+  Form(Kind kind, std::size_t key_size)
+      : word_(static_cast<std::uint32_t>(word_of(kind, key_size))) {}
+
+  Kind kind() const { return static_cast<Kind>(word_ & 0xff); }
+  std::size_t key_size() const { return word_ >> 16; }
+  bool has(Mark mark) const { return (word_ & mark) != 0; }
+  void give(Mark mark) { word_ |= mark; }
+  void take(Mark mark) { word_ &= ~std::uint32_t{mark}; }
+
+  bool is_of(Kind kind, std::size_t key_size) const {
+    return word_of(kind, key_size) == (word_ & ~marks);
+  }
+  // Whether a line of this kind and key size may be a sample of it, and not the window's first.
+  bool is_heard_as(Kind kind, std::size_t key_size) const {
+    return (word_of(kind, key_size) | spelling | heard) == (word_ & ~std::uint32_t{set});
+  }
+
+ private:
+  static constexpr std::uint32_t marks = spelling | heard | set;
+  // In 64 bits: what a line may have for its name can be longer than any key.
+  static std::uint64_t word_of(Kind kind, std::size_t key_size) {
+    return static_cast<std::uint64_t>(kind) | static_cast<std::uint64_t>(key_size) << 16;
+  }
+
+  std::uint32_t word_;
+};
+
 // A series in one cache line. Its key is a byte of kind and the name.
 struct alignas(64) Cell {
-  State state;
-  Instant set_at;        // of a gauge
-  std::uint16_t size;    // of the key
+  State state;     // only of one that was heard
+  Instant set_at;  // of a gauge
+  Form form;
   std::uint16_t sender;  // who sent last
-  Kind kind;
-  bool is_set : 1;        // of a gauge
-  bool is_spelling : 1;   // a line with these bytes means this series
-  bool is_forgotten : 1;  // what it held was; it may hold something again
   Bytes<42> key;
 
-  std::string_view full_key() const { return {key.data(size), size}; }
+  Kind kind() const { return form.kind(); }
+  bool is_heard() const { return form.has(Form::heard); }
+  bool is_set() const { return form.has(Form::set); }
+  std::string_view full_key() const { return {key.data(form.key_size()), form.key_size()}; }
+  std::string_view name() const { return full_key().substr(1); }
 };
 static_assert(sizeof(Cell) == 64);
 
@@ -89,7 +135,7 @@ bool add_to_gauge(Cell& cell, const Heard& heard, Instant now) {
   if (!std::isfinite(value)) return false;
   cell.state.number = value;
   if (!heard.is_delta) {
-    cell.is_set = true;
+    cell.form.give(Form::set);
     cell.set_at = now;
   }
   return true;
@@ -105,7 +151,7 @@ bool add_to_set(Cell& cell, const Heard& heard) {
 }
 
 [[gnu::always_inline]] inline bool add_to(Cell& cell, const Heard& heard, Instant now) {
-  switch (cell.kind) {
+  switch (cell.kind()) {
     case Kind::counter:
       return add_to_counter(cell, heard);
     case Kind::gauge:
@@ -181,9 +227,8 @@ class ByKind {
 };
 
 void make_state(Cell& cell, const TableRules& rules) {
-  const Kind kind = cell.kind;
-  cell.is_set = false;
-  cell.is_forgotten = false;
+  const Kind kind = cell.kind();
+  cell.form.take(Form::set);
   cell.set_at = {};
   if (is_timer_like(kind)) {
     cell.state.values = std::make_unique<Distribution>().release();
@@ -196,25 +241,18 @@ void make_state(Cell& cell, const TableRules& rules) {
 }
 
 void free_state(Cell& cell) {
-  if (is_timer_like(cell.kind)) std::unique_ptr<Distribution>(cell.state.values).reset();
-  if (cell.kind == Kind::set) std::unique_ptr<MemberSet>(cell.state.members).reset();
-}
-
-// Whether nothing was heard since it was forgotten.
-bool is_blank(const Cell& cell) {
-  if (!cell.is_forgotten) return false;
-  if (is_timer_like(cell.kind)) return cell.state.values->empty();
-  if (cell.kind == Kind::set) return cell.state.members->count() == 0;
-  return !cell.is_set && cell.state.number == 0;
+  if (!cell.is_heard()) return;
+  if (is_timer_like(cell.kind())) std::unique_ptr<Distribution>(cell.state.values).reset();
+  if (cell.kind() == Kind::set) std::unique_ptr<MemberSet>(cell.state.members).reset();
 }
 
 Aggregate aggregate_of(const Cell& cell) {
-  if (is_blank(cell)) return std::monostate();
-  switch (cell.kind) {
+  if (!cell.is_heard()) return std::monostate();
+  switch (cell.kind()) {
     case Kind::counter:
       return Counter{cell.state.number};
     case Kind::gauge:
-      return Gauge{cell.state.number, cell.is_set, cell.set_at};
+      return Gauge{cell.state.number, cell.is_set(), cell.set_at};
     case Kind::set:
       return cell.state.members;
     default:
@@ -229,20 +267,20 @@ double merged_sum(double a, double b) {
 }
 
 void merge_gauge(Cell& gauge, const Cell& other) {
-  if (!gauge.is_set && !other.is_set) {
+  if (!gauge.is_set() && !other.is_set()) {
     gauge.state.number = merged_sum(gauge.state.number, other.state.number);
     return;
   }
   const auto order = [](const Cell& cell) { return std::pair(cell.set_at, cell.state.number); };
-  if (gauge.is_set && !(other.is_set && order(other) > order(gauge))) return;
+  if (gauge.is_set() && !(other.is_set() && order(other) > order(gauge))) return;
   gauge.state = other.state;
-  gauge.is_set = other.is_set;
+  if (other.is_set()) gauge.form.give(Form::set);  // if this one is, the other is
   gauge.set_at = other.set_at;
 }
 
 // Adds what another table knows of the same series.
 void merge_into(Cell& cell, const Cell& other) {
-  switch (cell.kind) {
+  switch (cell.kind()) {
     case Kind::counter:
       cell.state.number = merged_sum(cell.state.number, other.state.number);
       break;
@@ -262,12 +300,12 @@ void merge_into(Cell& cell, const Cell& other) {
 struct Table::Impl {
   explicit Impl(const TableRules& table_rules)
       : rules(table_rules), name_hash(table_rules.hash_seed), keys(table_rules.static_tags) {}
-  ~Impl() { free_states(); }
+  ~Impl() { silence_up_to(series.size()); }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
   // The kind is part of it, so that a counter and a timer of one name lie apart.
-  std::uint64_t hash_of(Kind kind, std::string_view name) const {
+  [[gnu::always_inline]] std::uint64_t hash_of(Kind kind, std::string_view name) const {
     return name_hash(name, static_cast<std::uint64_t>(kind) << 8);
   }
 
@@ -310,9 +348,11 @@ struct Table::Impl {
       return !is_spelling(candidate) && is_named(series[candidate - 1], kind, name);
     });
   }
-  static bool is_named(const Cell& cell, Kind kind, std::string_view name) {
-    return cell.size == name.size() + 1 && cell.kind == kind &&
-           is_equal(cell.key.data(cell.size) + 1, name.data(), name.size());
+  [[gnu::always_inline]] static bool is_named(const Cell& cell, Kind kind, std::string_view name) {
+    return cell.form.is_of(kind, name.size() + 1) && has_name(cell, name);
+  }
+  [[gnu::always_inline]] static bool has_name(const Cell& cell, std::string_view name) {
+    return is_equal(cell.key.data(name.size() + 1) + 1, name.data(), name.size());
   }
   Cell* find_series(std::uint64_t hash, Kind kind, std::string_view name) {
     const std::uint32_t number = number_of(hash, kind, name);
@@ -322,14 +362,30 @@ struct Table::Impl {
   bool is_meant(std::uint32_t number, const ScannedLine& line) const {
     if (is_spelling(number)) return is_spelled(spelling_of(number), line);
     const Cell& cell = series[number - 1];
-    return cell.is_spelling && line.tags_size == 0 && is_named(cell, line.kind, line.name());
+    return cell.form.has(Form::spelling) && line.tags_size == 0 &&
+           is_named(cell, line.kind, line.name());
   }
-  // The candidate is right but for one time in four billion, and for a spelling that was not known
-  // when it was looked for. One that is not simple has no name, and no series is without.
+  // The series of nearly all lines: the candidate's, which the window has heard. Null if it is not:
+  // one time in four billion, or for a spelling that was not known when it was looked for, or for
+  // the first sample in the window.
+  [[gnu::always_inline]] Cell* find_heard(const ScannedLine& line) {
+    const std::uint32_t number = line.candidate;
+    if (number == 0) return nullptr;
+    if (is_spelling(number)) {
+      const SpellingCell& spelling = spelling_of(number);
+      Cell& cell = series[spelling.series];
+      return is_spelled(spelling, line) && cell.is_heard() ? &cell : nullptr;
+    }
+    Cell& cell = series[number - 1];
+    const std::string_view name = line.name();
+    const bool may_be = cell.form.is_heard_as(line.kind, name.size() + 1) && line.tags_size == 0;
+    return may_be && has_name(cell, name) ? &cell : nullptr;
+  }
+  // The series that a line is known to mean, heard or not; null if it is not known. A line that is
+  // not simple has no name, and no series is without.
   Cell* find_spelling(const ScannedLine& line) {
-    std::uint32_t number = line.candidate;
-    if (number == 0 || !is_meant(number, line)) [[unlikely]]
-      number = find(line.hash, [&](std::uint32_t other) { return is_meant(other, line); });
+    const std::uint32_t number =
+        find(line.hash, [&](std::uint32_t other) { return is_meant(other, line); });
     if (number == 0) return nullptr;
     return &series[is_spelling(number) ? spelling_of(number).series : number - 1];
   }
@@ -349,42 +405,87 @@ struct Table::Impl {
     return Added::updated;
   }
 
-  // Adds to the series, or makes it. Nothing is made if its first sample is refused.
+  // Adds to the series, or makes it. Nothing is made if its first sample is refused. Only what was
+  // added is there for `learn`: a line that is refused again and again has but one spelling.
   Added add(std::uint64_t hash, Kind kind, std::string_view name, const Heard& heard,
             const Hearing& hearing) {
-    last_added = number_of(hash, kind, name);
-    if (last_added != 0) return update(series[last_added - 1], heard, hearing);
-    if (series.size() >= rules.series_max) return Added::series_limit;
-    Cell first;
-    first.kind = kind;
-    make_state(first, rules);
-    first.sender = hearing.sender;
-    if (!add_to(first, heard, hearing.now)) {
-      free_state(first);
+    const std::uint32_t known = number_of(hash, kind, name);
+    const Added added = known != 0 ? add_to_known(series[known - 1], heard, hearing)
+                                   : add_new(hash, kind, name, heard, hearing);
+    const bool is_added = added == Added::created || added == Added::updated;
+    last_added = !is_added ? 0 : known != 0 ? known : static_cast<std::uint32_t>(series.size());
+    return added;
+  }
+  Added add_to_known(Cell& cell, const Heard& heard, const Hearing& hearing) {
+    return cell.is_heard() ? update(cell, heard, hearing) : add_first(cell, heard, hearing);
+  }
+  Added add_new(std::uint64_t hash, Kind kind, std::string_view name, const Heard& heard,
+                const Hearing& hearing) {
+    // Those that were not heard, or were forgotten, take memory too.
+    if (series.size() >= 2 * rules.series_max) return Added::series_limit;
+    Cell cell;
+    cell.form = Form(kind, name.size() + 1);
+    const Added added = add_first(cell, heard, hearing);
+    if (added == Added::created) new_series(hash, kind, name, cell);
+    return added;
+  }
+  // The first sample that a series has in the window. One that is refused leaves it unheard.
+  [[gnu::noinline]] Added add_first(Cell& cell, const Heard& heard, const Hearing& hearing) {
+    if (heard_series >= rules.series_max) return Added::series_limit;
+    make_state(cell, rules);
+    cell.form.give(Form::heard);
+    if (!add_to(cell, heard, hearing.now)) {
+      silence(cell);
       return Added::overflow;
     }
-    new_series(hash, kind, name, first);
-    last_added = static_cast<std::uint32_t>(series.size());
+    cell.sender = hearing.sender;
+    ++heard_series;
     return Added::created;
+  }
+  static void silence(Cell& cell) {
+    free_state(cell);
+    cell.form.take(Form::heard);
   }
   void new_series(std::uint64_t hash, Kind kind, std::string_view name, const Cell& state) {
     Cell& cell = series.add();
-    cell.state = state.state;
-    cell.set_at = state.set_at;
-    cell.sender = state.sender;
-    cell.is_set = state.is_set;
-    cell.is_spelling = false;
-    cell.is_forgotten = state.is_forgotten;
-    cell.kind = kind;
-    cell.size = static_cast<std::uint16_t>(name.size() + 1);
-    char* const key = cell.key.make(cell.size, store);
+    cell.form = Form(kind, name.size() + 1);
+    take_state(cell, state);
+    char* const key = cell.key.make(name.size() + 1, store);
     key[0] = static_cast<char>(kind);
     name.copy(key + 1, name.size());
     buckets.insert(hash, static_cast<std::uint32_t>(series.size()));
   }
 
-  void free_states() {
-    for (std::size_t i = released; i < series.size(); ++i) free_state(series[i]);
+  // What another series of the same kind was heard with, for one that was not heard.
+  static void take_state(Cell& cell, const Cell& other) {
+    cell.state = other.state;
+    cell.set_at = other.set_at;
+    cell.sender = other.sender;
+    cell.form.take(Form::set);
+    if (other.is_set()) cell.form.give(Form::set);
+    cell.form.give(Form::heard);
+  }
+
+  // Whether what is known is worth keeping for the next window. Series that were not heard in this
+  // one take memory and are passed over by each flush; beyond the limit they would go on to be
+  // twice as many; and where all spellings are used up, new ones would be parsed for ever.
+  bool keeps_known() const {
+    const bool most_heard = 4 * heard_series >= 3 * series.size();
+    return (series.size() <= few_series || most_heard) && series.size() <= rules.series_max &&
+           !is_full_of_spellings();
+  }
+  bool is_full_of_spellings() const {
+    return spellings.size() >= series.size() + spellings_beside_series;
+  }
+  // REQUIRES: no series is heard.
+  void forget_known() {
+    buckets.clear();
+    series.clear();
+    spellings.clear();
+    store.clear();
+  }
+  void silence_up_to(std::size_t end) {
+    for (; released < end; ++released) silence(series[released]);
   }
 
   const TableRules& rules;
@@ -395,7 +496,8 @@ struct Table::Impl {
   Cells<Cell> series;
   Cells<SpellingCell> spellings;
   std::uint32_t last_added = 0;  // number of the series that `learn` is about; 0: of none
-  std::size_t released = 0;      // series whose memory was given back
+  std::size_t heard_series = 0;  // in this window
+  std::size_t released = 0;      // series that the window needs no more
 };
 
 Table::Table(const TableRules& rules) : impl_(std::make_unique<Impl>(rules)) {}
@@ -431,16 +533,24 @@ Table::AddedKnown Table::add_known(std::span<const ScannedLine> lines, const Hea
   const ScannedLine* const first = lines.data();
   const ScannedLine* const end = first + lines.size();
   const ScannedLine* line = first;
+  std::uint64_t overflowed = 0;
   for (; line != end; ++line) {
-    Cell* const series = impl_->find_spelling(*line);
-    if (series == nullptr) {
-      impl_->last_added = 0;  // what `learn` may refer to comes now, if it comes
-      break;
+    Cell* series = impl_->find_heard(*line);
+    if (series == nullptr) [[unlikely]]
+      series = impl_->find_spelling(*line);
+    if (series == nullptr) break;
+    if (series->is_heard()) [[likely]] {
+      known.add(*series, *line);
+      continue;
     }
-    known.add(*series, *line);
+    // At once: what comes behind it, waits or not, finds it heard.
+    const Added added = impl_->add_first(*series, heard_of(*line), hearing);
+    if (added == Added::series_limit) break;
+    if (added == Added::overflow) overflowed |= std::uint64_t{1} << (line - first);
   }
+  if (line != end) impl_->last_added = 0;  // what `learn` may refer to comes now, if it comes
   return {.lines = static_cast<std::size_t>(line - first),
-          .overflowed = known.apply(first, hearing)};
+          .overflowed = overflowed | known.apply(first, hearing)};
 }
 
 Added Table::add_plain(const ScannedLine& line, const Hearing& hearing) {
@@ -454,13 +564,12 @@ void Table::learn(const ScannedLine& line) {
   if (impl.last_added == 0) return;
   Cell& series = impl.series[impl.last_added - 1];
   if (line.tags_size == 0 && Impl::is_named(series, line.kind, line.name())) {
-    series.is_spelling = true;
+    series.form.give(Form::spelling);
     return;
   }
-  const bool is_full = impl.spellings.size() >= impl.series.size() + spellings_beside_series;
   const std::string_view name = line.name(), tags = line.tags();
   const std::size_t size = name.size() + tags.size();
-  if (is_full || size > spelling_bytes_max) return;
+  if (impl.is_full_of_spellings() || size > spelling_bytes_max) return;
   SpellingCell& cell = impl.spellings.add();
   cell.series = impl.last_added - 1;
   cell.kind = line.kind;
@@ -476,64 +585,74 @@ void Table::merge(Table&& other, std::span<const std::uint16_t> senders) {
   Impl& theirs = *other.impl_;
   for (std::size_t i = 0; i < theirs.series.size(); ++i) {
     Cell& cell = theirs.series[i];
+    if (!cell.is_heard()) continue;
     cell.sender = cell.sender < senders.size() ? senders[cell.sender] : 0;
-    const std::string_view name = cell.full_key().substr(1);
-    const std::uint64_t hash = impl_->hash_of(cell.kind, name);
-    if (Cell* const known = impl_->find_series(hash, cell.kind, name)) {
+    const std::uint64_t hash = impl_->hash_of(cell.kind(), cell.name());
+    Cell* const known = impl_->find_series(hash, cell.kind(), cell.name());
+    if (known != nullptr && known->is_heard()) {
       merge_into(*known, cell);
       continue;
     }
-    impl_->new_series(hash, cell.kind, name, cell);
-    cell.kind = Kind::counter;  // its state has moved: nothing to free
+    if (known != nullptr) {
+      Impl::take_state(*known, cell);
+    } else {
+      impl_->new_series(hash, cell.kind(), cell.name(), cell);
+    }
+    ++impl_->heard_series;
+    cell.form.take(Form::heard);  // its state has moved: nothing to free
   }
   other.clear();
 }
 
 std::size_t Table::size() const {
+  return impl_->heard_series;
+}
+
+std::size_t Table::places() const {
   return impl_->series.size();
 }
 
-Table::Entry Table::entry(std::size_t index) const {
-  const Cell& cell = impl_->series[index];
+Table::Entry Table::entry(std::size_t place) const {
+  const Cell& cell = impl_->series[place];
   return {.key = cell.full_key(), .aggregate = aggregate_of(cell), .sender = cell.sender};
 }
 
-void Table::forget(std::size_t index) {
-  Cell& cell = impl_->series[index];
-  free_state(cell);
-  make_state(cell, impl_->rules);
-  cell.is_forgotten = true;
+void Table::forget(std::size_t place) {
+  Cell& cell = impl_->series[place];
+  impl_->heard_series -= cell.is_heard() ? 1 : 0;
+  Impl::silence(cell);
 }
 
 void Table::reserve(std::size_t series) {
   assert(empty());
+  if (places() > few_series || impl_->buckets.has_room(series)) return;
+  impl_->forget_known();
   impl_->buckets.reserve(series);
 }
 
 void Table::expect(std::size_t series) {
   assert(empty());
-  impl_->buckets.expect(series);
+  if (places() > few_series) return;
+  if (places() > 0 && !impl_->buckets.fits(series)) impl_->forget_known();
+  if (places() == 0) impl_->buckets.expect(series);
 }
 
 void Table::release_first(std::size_t count) {
   Impl& impl = *impl_;
-  const std::size_t chunks = count / Cells<Cell>::chunk_cells;
-  for (; impl.released / Cells<Cell>::chunk_cells < chunks;
-       impl.released += Cells<Cell>::chunk_cells) {
-    for (std::size_t i = 0; i < Cells<Cell>::chunk_cells; ++i)
-      free_state(impl.series[impl.released + i]);
-    impl.series.release(impl.released / Cells<Cell>::chunk_cells);
+  if (impl.keeps_known()) return impl.silence_up_to(count);
+  constexpr std::size_t chunk_cells = Cells<Cell>::chunk_cells;
+  for (std::size_t i = impl.released / chunk_cells; i < count / chunk_cells; ++i) {
+    impl.silence_up_to((i + 1) * chunk_cells);
+    impl.series.release(i);
   }
 }
 
 void Table::clear() {
-  impl_->free_states();
+  impl_->silence_up_to(places());
+  impl_->keeps_known() ? impl_->buckets.finish_growing() : impl_->forget_known();
+  impl_->heard_series = 0;
   impl_->released = 0;
   impl_->last_added = 0;
-  impl_->buckets.clear();
-  impl_->series.clear();
-  impl_->spellings.clear();
-  impl_->store.clear();
 }
 
 }  // namespace tally

@@ -155,10 +155,11 @@ void Daemon::on_flushed(ClosedWindow window, std::chrono::nanoseconds took) {
   log_.debug("window {}: {} series", window.number, window.gathered.table.size());
   log_losses(window.is_last);
   watching_.end(window, took);
-  const std::size_t series = window.gathered.table.size();
-  windows_.give_back(std::move(window.gathered.table));
+  const std::size_t series = window.gathered.table.places();
+  const bool is_last = window.is_last;
+  windows_.give_back(std::move(window));
   end_burst(series);
-  if (window.is_last) return outputs_.drain(drain_within, [this] { finish(); });
+  if (is_last) return outputs_.drain(drain_within, [this] { finish(); });
   begin_flush();
 }
 

@@ -51,8 +51,8 @@ void Flush::begin(ClosedWindow window) {
 
 void Flush::slice() {
   Table& table = window_->gathered.table;
-  const std::size_t done = std::min(done_ + series_a_slice, table.size());
-  const bool is_last = done == table.size();
+  const std::size_t done = std::min(done_ + series_a_slice, table.places());
+  const bool is_last = done == table.places();
   Snapshot snapshot = carry_.close_slice(table, window_->span, done_, done);
   if (is_last) complete(snapshot);
   // Where a receive thread waits for this core it is not left to wait for the kernel's next tick.

@@ -74,12 +74,14 @@ Status Windows::open() {
     log_.warn("{}; going on without it", warning);
   announce(opened.value().of_worker[0]);
   listeners_ = std::move(opened.value().names);
+  spares_.resize(opened.value().of_worker.size());
   for (Listeners& listeners : opened.value().of_worker) {
-    workers_.push_back(std::make_unique<Worker>(
-        std::move(listeners), worker_settings_, Worker::Window{take_spare(), clock_.opened()},
-        [this, worker = workers_.size()](Worker::Letter letter) {
-          posts_.send({worker, std::move(letter)});
-        }));
+    workers_.push_back(
+        std::make_unique<Worker>(std::move(listeners), worker_settings_,
+                                 Worker::Window{take_spare(workers_.size()), clock_.opened()},
+                                 [this, worker = workers_.size()](Worker::Letter letter) {
+                                   posts_.send({worker, std::move(letter)});
+                                 }));
   }
   return std::nullopt;
 }
@@ -152,12 +154,12 @@ void Windows::close_window(const WindowClock::Cut& cut, bool is_last) {
                       .span = cut.span,
                       .is_last = is_last,
                       .parts_missing = workers_.size(),
-                      .gathered = {}});
-  for (const auto& worker : workers_) {
+                      .whole = {}});
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
     if (is_last) {
-      worker->stop(number);
+      workers_[i]->stop(number);
     } else {
-      worker->close_window(number, {take_spare(), clock_.opened()});
+      workers_[i]->close_window(number, {take_spare(i), clock_.opened()});
     }
   }
   if (closing_.size() == 1 || is_last) arm_overdue_timer();
@@ -171,36 +173,36 @@ void Windows::stop() {
 void Windows::on_post(Post post) {
   auto* const part = std::get_if<WindowPart>(&post.letter);
   if (part == nullptr) return owner_.on_letter(post.worker, std::move(post.letter));
-  on_part(std::move(*part));
+  on_part(post.worker, std::move(*part));
   owner_.on_letter(post.worker, std::nullopt);
   tell_if_ready();
 }
 
-void Windows::on_part(WindowPart part) {
+void Windows::on_part(std::size_t worker, WindowPart part) {
   const auto closing = std::ranges::find(closing_, part.window, &Closing::number);
-  if (closing == closing_.end()) return add_late_part(std::move(part));
+  if (closing == closing_.end()) return add_late_part(worker, std::move(part));
   --closing->parts_missing;
   closing->buffer_fill = std::max(closing->buffer_fill, part.buffer_fill);
   closing->connections += part.connections;
-  merge_part(closing->gathered, std::move(part.gathered));
+  merge_part(closing->whole, {std::move(part.gathered), worker});
 }
 
 // Its window is gone, its samples are not: they are written with the next.
-void Windows::add_late_part(WindowPart part) {
+void Windows::add_late_part(std::size_t worker, WindowPart part) {
   const bool has_next = !closing_.empty() || window_timer_.active();
   log_.warn("a receive thread handed window {} over too late: {}", part.window,
             has_next ? "its samples count in the next window"
                      : "there is no next one, and its samples are lost");
-  merge_part(late_, std::move(part.gathered));
+  merge_part(late_, {std::move(part.gathered), worker});
 }
 
-void Windows::merge_part(std::optional<Gathered>& whole, Gathered part) {
+void Windows::merge_part(std::optional<Whole>& whole, Whole part) {
   if (!whole) {
     whole = std::move(part);
     return;
   }
-  whole->merge(part);
-  give_back(std::move(part.table));
+  whole->gathered.merge(part.gathered);
+  keep_spare(std::move(part.gathered.table), part.table_of);
 }
 
 void Windows::arm_overdue_timer() {
@@ -232,13 +234,14 @@ std::optional<ClosedWindow> Windows::take() {
   if (!closing_.empty() && closing_.front().parts_missing == 0) {
     Closing closing = std::move(closing_.front());
     closing_.pop_front();
-    if (late_) merge_part(closing.gathered, *std::exchange(late_, std::nullopt));
-    if (!closing.gathered)
-      closing.gathered.emplace(take_spare(), listeners_.size(), closing.span.start);
+    if (late_) merge_part(closing.whole, *std::exchange(late_, std::nullopt));
+    if (!closing.whole)
+      closing.whole = {Gathered(take_spare(0), listeners_.size(), closing.span.start), 0};
     window.emplace(ClosedWindow{.number = closing.number,
                                 .span = closing.span,
                                 .is_last = closing.is_last,
-                                .gathered = *std::move(closing.gathered),
+                                .gathered = std::move(closing.whole->gathered),
+                                .table_of = closing.whole->table_of,
                                 .buffer_fill = closing.buffer_fill,
                                 .connections = closing.connections});
   }
@@ -248,29 +251,27 @@ std::optional<ClosedWindow> Windows::take() {
 
 void Windows::add_waiting(Ledger& ledger) const {
   for (const Closing& closing : closing_) {
-    if (closing.gathered) ledger.add(closing.gathered->counts);
+    if (closing.whole) ledger.add(closing.whole->gathered.counts);
   }
-  if (late_) ledger.add(late_->counts);
+  if (late_) ledger.add(late_->gathered.counts);
 }
 
-// With room for what the last window had, so that a receive thread need not make it.
-Table Windows::take_spare() {
-  if (spares_.empty()) {
-    Table fresh(table_rules_);
-    fresh.expect(series_);
-    return fresh;
-  }
-  Table spare = std::move(spares_.back());
-  spares_.pop_back();
-  return spare;
+// One that knows the worker's series, or has room for what the last window had, so that a receive
+// thread need not make it.
+Table Windows::take_spare(std::size_t worker) {
+  if (spares_[worker]) return *std::exchange(spares_[worker], std::nullopt);
+  Table fresh(table_rules_);
+  fresh.expect(series_);
+  return fresh;
 }
 
-void Windows::give_back(Table table) {
+// For the worker whose series it knows.
+void Windows::keep_spare(Table table, std::size_t worker) {
   series_ = table.size();
+  if (spares_[worker]) return;
   table.clear();
-  if (spares_.size() >= workers_.size()) return;
   table.expect(series_);
-  spares_.push_back(std::move(table));
+  spares_[worker] = std::move(table);
 }
 
 }  // namespace tally

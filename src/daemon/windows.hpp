@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "receive/listeners.hpp"
@@ -32,6 +33,7 @@ struct ClosedWindow {
   Span span;
   bool is_last;  ///< of the process
   Gathered gathered;
+  std::size_t table_of;     ///< the worker whose table it was
   double buffer_fill;       ///< of the fullest socket, 0 .. 1
   std::size_t connections;  ///< open streams
 };
@@ -62,8 +64,10 @@ class Windows {
   /// The oldest window that is ready; then it is the caller's.
   std::optional<ClosedWindow> take();
 
-  /// A table for a window to come.
-  void give_back(Table table);
+  /// One that was written: its table is for a window to come.
+  void give_back(ClosedWindow window) {
+    keep_spare(std::move(window.gathered.table), window.table_of);
+  }
 
   const std::vector<std::string>& listeners() const { return listeners_; }
   /// Bytes granted, of the first worker's UDP sockets; 0 of Unix ones. Shorter than `listeners`,
@@ -78,13 +82,18 @@ class Windows {
   void add_waiting(Ledger& ledger) const;
 
  private:
+  // What the workers heard in a window, in the table of one of them.
+  struct Whole {
+    Gathered gathered;
+    std::size_t table_of;  // a worker
+  };
   // A window that was closed and whose parts are on their way back.
   struct Closing {
     std::uint64_t number;
     Span span;
     bool is_last;
     std::size_t parts_missing;
-    std::optional<Gathered> gathered;
+    std::optional<Whole> whole;
     double buffer_fill = 0;
     std::size_t connections = 0;
   };
@@ -99,13 +108,14 @@ class Windows {
   void on_window_end();
   void close_window(const WindowClock::Cut& cut, bool is_last);
   void on_post(Post post);
-  void on_part(WindowPart part);
-  void add_late_part(WindowPart part);
-  void merge_part(std::optional<Gathered>& whole, Gathered part);
+  void on_part(std::size_t worker, WindowPart part);
+  void add_late_part(std::size_t worker, WindowPart part);
+  void merge_part(std::optional<Whole>& whole, Whole part);
   void arm_overdue_timer();
   void on_parts_overdue();
   void tell_if_ready();
-  Table take_spare();
+  Table take_spare(std::size_t worker);
+  void keep_spare(Table table, std::size_t worker);
 
   const Config& config_;
   Ledger& ledger_;
@@ -120,10 +130,10 @@ class Windows {
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::string> listeners_;          // names, in the order of their counts
   std::vector<std::uint64_t> receive_buffers_;  // granted, of the first worker's datagram sockets
-  std::vector<Table> spares_;
-  std::size_t series_ = 0;        // of the table that came back last
-  std::deque<Closing> closing_;   // oldest first
-  std::optional<Gathered> late_;  // parts that came after their window was taken
+  std::vector<std::optional<Table>> spares_;    // by worker
+  std::size_t series_ = 0;                      // of the table that came back last
+  std::deque<Closing> closing_;                 // oldest first
+  std::optional<Whole> late_;                   // parts that came after their window was taken
   std::uint64_t next_window_ = 1;
   bool clock_held_back_ = false;
   std::uint64_t said_joined_ = 0;  // windows_joined when a window was last closed

@@ -22,7 +22,7 @@ double finite(double value) {
 Carry::Carry(CarryRules rules) : rules_(std::move(rules)) {}
 
 Snapshot Carry::close(const Table& window, const Span& span) {
-  Snapshot snapshot = close_slice(window, span, 0, window.size());
+  Snapshot snapshot = close_slice(window, span, 0, window.places());
   close_idle(snapshot);
   return snapshot;
 }

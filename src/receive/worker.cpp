@@ -180,7 +180,8 @@ void Worker::on_order(Close order) {
   Gathered gathered = std::move(gathered_);
   if (order.next) {
     gathered_ = Gathered(std::move(order.next->table), listeners_, order.next->opened);
-    // Main knows of the window before: of this one's series most come again.
+    // Main knows of the window before, of which most series come again; of more than it had, the
+    // table knows nothing yet.
     gathered_.table.reserve(gathered.table.size());
     hand_over(order.window, std::move(gathered));
     return;
@@ -230,7 +231,7 @@ void Worker::on_order(Look order) {
     if (!order.forgets) order.found.clear();
   }
   Table& table = gathered_.table;
-  const std::size_t end = std::min(order.begin + series_a_look, table.size());
+  const std::size_t end = std::min(order.begin + series_a_look, table.places());
   for (; order.begin < end && order.found.size() < found_max; ++order.begin) {
     const Table::Entry entry = table.entry(order.begin);
     const bool is_gone = std::holds_alternative<std::monostate>(entry.aggregate);
@@ -238,7 +239,7 @@ void Worker::on_order(Look order) {
     order.found.push_back(looked_at(entry));
     if (order.forgets) table.forget(order.begin);
   }
-  if (order.begin < table.size() && order.found.size() < found_max)
+  if (order.begin < table.places() && order.found.size() < found_max)
     return orders_->send(std::move(order));
   on_letter_(WorkerFound{.number = order.number, .series = std::move(order.found)});
 }

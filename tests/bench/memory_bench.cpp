@@ -1,8 +1,10 @@
 // Parse and aggregate in memory, one thread, the real path beside the naive one.
 //
-//     bench_memory [--core N] [--workloads ABCDE] [--rounds N]    ns a metric, one JSON object a
-//     line bench_memory --flush ROUNDS [--core N]                      the way of a window, ns a
-//     series bench_memory --count parse|ingest [--workloads B] [--rounds N]
+//     bench_memory [--core N] [--workloads ABCDE] [--rounds N]
+//     bench_memory --flush ROUNDS [--core N]
+//     bench_memory --count parse|ingest [--workloads B] [--rounds N]
+//
+// The first prints ns a metric, one JSON object a line; --flush the way of a window, ns a series.
 //
 // A round is one window: both start with an empty table, the first pass over the packets creates
 // the series ("first"), the passes behind it update them ("ns"). Passes of the real and of the

@@ -122,8 +122,9 @@ class Rig {
   void end(ClosedWindow window) {
     history_.end();
     is_over_ = window.is_last;
-    windows_.give_back(std::move(window.gathered.table));
-    view.on_flushed(window.span.start + window.span.interval);
+    const WallTime ended = window.span.start + window.span.interval;
+    windows_.give_back(std::move(window));
+    view.on_flushed(ended);
     begin();
   }
 

@@ -38,6 +38,16 @@ void check_all(const Buckets& buckets, const std::vector<std::uint64_t>& keys) {
   CHECK(missing == 0);
 }
 
+/// Puts in so many keys, and returns them.
+std::vector<std::uint64_t> fill(Buckets& buckets, std::uint32_t count, std::mt19937_64& random) {
+  std::vector<std::uint64_t> keys;
+  for (std::uint32_t i = 1; i <= count; ++i) {
+    keys.push_back(random());
+    buckets.insert(keys.back(), i);
+  }
+  return keys;
+}
+
 struct Filling {
   const char* name;
   std::uint64_t (*hash)(std::uint64_t random);
@@ -109,11 +119,7 @@ TEST_CASE("buckets: cleared in the middle of growing they are empty and take eve
   for (const std::uint32_t count : {1U, 385U, 400U, 100'000U, 393'300U, 400'000U}) {
     CAPTURE(count);
     Buckets buckets;
-    std::vector<std::uint64_t> keys;
-    for (std::uint32_t i = 1; i <= count; ++i) {
-      keys.push_back(random());
-      buckets.insert(keys.back(), i);
-    }
+    const std::vector<std::uint64_t> keys = fill(buckets, count, random);
     const std::size_t capacity = buckets.capacity();
     buckets.clear();
     CHECK(buckets.size() == 0);
@@ -123,6 +129,21 @@ TEST_CASE("buckets: cleared in the middle of growing they are empty and take eve
     for (const std::uint64_t key : keys) left += !found(buckets, key).empty();
     CHECK(left == 0);
     for (std::uint32_t i = 0; i < keys.size(); ++i) buckets.insert(keys[i], i + 1);
+    check_all(buckets, keys);
+  }
+}
+
+TEST_CASE("buckets: growing that is finished at once leaves one array, and everything in it") {
+  std::mt19937_64 random(6);
+  for (const std::uint32_t count : {384U, 385U, 400U, 393'217U, 400'000U}) {
+    CAPTURE(count);
+    Buckets buckets;
+    const std::vector<std::uint64_t> keys = fill(buckets, count, random);
+    const std::size_t capacity = buckets.capacity();
+    buckets.finish_growing();
+    CHECK_FALSE(buckets.is_growing());
+    CHECK(buckets.capacity() == capacity);
+    CHECK(buckets.size() == count);
     check_all(buckets, keys);
   }
 }

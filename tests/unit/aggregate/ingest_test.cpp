@@ -130,7 +130,7 @@ TEST_CASE("ingest: a sum that would overflow refuses the line and keeps the seri
   Ingested state;
   state.add("a:1e308|c\na:1e308|c\na:-1e308|c");
   CHECK(refused(state.gathered, Reason::overflow) == 1);
-  CHECK(std::get<Counter>(state.gathered.table.entries()[0].aggregate).sum == 0);
+  CHECK(std::get<Counter>(state.gathered.table.entry(0).aggregate).sum == 0);
 }
 
 TEST_CASE("ingest: of many lines that are added at once, those that would overflow are refused") {
@@ -227,7 +227,7 @@ TEST_CASE("ingest: a sample with a time of its own goes where it belongs") {
     Ingested state;
     state.add(std::string("a:1|c|T") + row.time);
     REQUIRE(state.gathered.table.size() == 1);
-    CHECK(split_series_key(state.gathered.table.entries()[0].key).time == row.second);
+    CHECK(split_series_key(state.gathered.table.entry(0).key).time == row.second);
     CHECK(state.gathered.total().samples_late == (row.second == 0 ? 0 : 1));
     CHECK(state.gathered.total().times_ignored == (row.is_ignored ? 1 : 0));
   }
@@ -237,9 +237,9 @@ TEST_CASE("ingest: late samples of one second add up, those of two do not") {
   Ingested state;
   state.add("a:1|c|T999990\na:2|c|T999990\na:4|c|T999991\na:8|c");
   REQUIRE(state.gathered.table.size() == 3);
-  CHECK(std::get<Counter>(state.gathered.table.entries()[0].aggregate).sum == 3);
-  CHECK(std::get<Counter>(state.gathered.table.entries()[1].aggregate).sum == 4);
-  CHECK(std::get<Counter>(state.gathered.table.entries()[2].aggregate).sum == 8);
+  CHECK(std::get<Counter>(state.gathered.table.entry(0).aggregate).sum == 3);
+  CHECK(std::get<Counter>(state.gathered.table.entry(1).aggregate).sum == 4);
+  CHECK(std::get<Counter>(state.gathered.table.entry(2).aggregate).sum == 8);
 }
 
 TEST_CASE("ingest: events and service checks are kept as they came, and are no series") {

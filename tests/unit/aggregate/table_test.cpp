@@ -256,16 +256,6 @@ TEST_CASE("table: clear forgets everything") {
   CHECK(close(table).at("counter series.7")[0] == 5);
 }
 
-TEST_CASE("table: clear keeps the memory of the keys for the next window") {
-  const TableRules rules;
-  Table table(rules);
-  table.add(sample(Kind::counter, "a", 1), {}, at(0));
-  const char* const before = table.entries()[0].key.data();
-  table.clear();
-  table.add(sample(Kind::counter, "b", 1), {}, at(0));
-  CHECK(table.entries()[0].key.data() == before);
-}
-
 TEST_CASE("table: a moved table takes its samples along") {
   const TableRules rules;
   Table table(rules);
