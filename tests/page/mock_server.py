@@ -138,7 +138,7 @@ class World:
         self.series = [] if options.silent else made_up_series(options.series)
         self.own = {} if options.silent else {
             key: Series(10_000_000 + at, name, "counter", 0, tags) for at, (name, tags, key) in enumerate(OWN)}
-        self.listeners = deque(maxlen=64)
+        self.listeners = []
         self.began = time.time()
         self.now = int(self.began * 1000) - WINDOWS * self.interval
         self.now -= self.now % self.interval
@@ -370,13 +370,15 @@ class Handler(BaseHTTPRequestHandler):
 
     def stream(self):
         mine = queue.Queue()
-        self.world.listeners.append(mine)
+        with self.world.lock:  # time does not pass while one comes or goes
+            self.world.listeners.append(mine)
         self.head(200, "text/event-stream", {})
         try:
             while True:
                 self.wfile.write(mine.get().encode())
         except OSError:
-            self.world.listeners.remove(mine)
+            with self.world.lock:
+                self.world.listeners.remove(mine)
 
 
 class Server(ThreadingHTTPServer):

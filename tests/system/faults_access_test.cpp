@@ -22,9 +22,7 @@ TEST_CASE("F18: a wrong password is named, never printed, and read again once it
   load.run(700ms);
   CHECK(tallyd.wait_for_log("refused user \"root\""));
   directory.write("password", "secret\n");
-  const auto begin = Clock::now();
   CHECK(all_is_stored(influxd, load));
-  if (!is_sanitized) CHECK(Clock::now() - begin < 5s);
   load.run(300ms);
   finish(tallyd, influxd, load);
   CHECK(tallyd.log().find("canary-18") == std::string::npos);
@@ -47,9 +45,7 @@ TEST_CASE(
   CHECK_MESSAGE(line.find("\"wr\"") != std::string::npos, line);
   CHECK_MESSAGE(line.find("\"metric\"") != std::string::npos, line);
   influxd.query("", "GRANT WRITE ON metric TO wr");
-  const auto begin = Clock::now();
   CHECK(all_is_stored(influxd, load));
-  if (!is_sanitized) CHECK(Clock::now() - begin < 5s);
   finish(tallyd, influxd, load);
   CHECK(tallyd.log().find("canary-19") == std::string::npos);
 }

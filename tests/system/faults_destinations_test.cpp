@@ -83,7 +83,7 @@ TEST_CASE("F30: a destination that is down does not delay the other, and gets al
     if (!row.listens) dead.listen();
     load.run(400ms);
     CHECK_MESSAGE(all_is_stored(dead, load), lives.tallyd().log());
-    CHECK(eventually(patience, [&] { return lives.spool().waiting().points() == 0; }));
+    CHECK(is_emptied(lives.spool()));
     lives.stop();
     check_is_whole(alive, load);
     check_is_whole(dead, load);
@@ -110,7 +110,7 @@ TEST_CASE(
   dead.listen();
   lives.begin();
   CHECK(all_is_stored(dead, load));
-  CHECK(eventually(patience, [&] { return lives.spool().waiting().points() == 0; }));
+  CHECK(is_emptied(lives.spool()));
   lives.stop();
   check_is_whole(dead, load);
 }
@@ -220,7 +220,7 @@ TEST_CASE(
   Tallyd tallyd(options);
   const auto is_stored = [&] { return after.sum(hits_measurement) == static_cast<double>(lines); };
   CHECK_MESSAGE(eventually(patience, is_stored), tallyd.log());
-  CHECK(eventually(patience, [&] { return spool.waiting().points() == 0; }));
+  CHECK(is_emptied(spool));
   tallyd.stop();
   CHECK(tallyd.log().find("(spool.adopt)") != std::string::npos);
   CHECK(spool.sinks().size() == 1);  // nothing is left of the other's folder

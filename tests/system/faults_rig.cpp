@@ -127,7 +127,9 @@ std::size_t check_points_at_every_window(const StoredPoints& stored, const Life&
   for (const auto& [stamp, difference] : moved) {
     const bool is_after_gap = !life.is_whole && stamp - gap_ns > std::exchange(last, stamp);
     expected = is_after_gap ? waiting[stamp] : expected + difference;
-    CHECK(waiting[stamp] == expected);
+    const std::int64_t window = stamp;  // clang 14 cannot capture what a structured binding names
+    CAPTURE(window);
+    CHECK(waiting[window] == expected);
   }
   return moved.size();
 }
@@ -230,6 +232,17 @@ void Lives::check_points(const StoredPoints& stored) const {
 bool all_is_on_disk(const SpoolPlace& spool, std::uint64_t lines) {
   return eventually(patience, [&] {
     return spool.waiting().sum(hits_measurement) == static_cast<double>(lines);
+  });
+}
+
+bool is_emptied(const SpoolPlace& spool) {
+  return eventually(patience, [&] { return spool.waiting().points() == 0; });
+}
+
+bool is_said_to_be_emptied(const Badflux& server) {
+  return eventually(patience, [&] {
+    const std::vector<ParsedPoint> told = server.stored().points_of("tallyd.points_spooled.gauge");
+    return !told.empty() && *std::ranges::max(told, {}, &ParsedPoint::stamp).field("value") == 0;
   });
 }
 

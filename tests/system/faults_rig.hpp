@@ -129,6 +129,12 @@ class Lives {
 /// Whether all that was sent of `hits` so far waits on disk.
 bool all_is_on_disk(const SpoolPlace& spool, std::uint64_t lines);
 
+/// Whether at last nothing waits on disk, windows without hits neither.
+bool is_emptied(const SpoolPlace& spool);
+
+/// The same by what tallyd wrote last, for files that cannot be deleted.
+bool is_said_to_be_emptied(const Badflux& server);
+
 /// A name of so many bytes that do not compress.
 std::string noise(std::minstd_rand& random, std::size_t bytes);
 

@@ -32,8 +32,7 @@ namespace {
 // After a life whose windows all wait on disk or are stored: what is on disk comes to be stored,
 // and no point differs from what it was.
 void check_is_sent(Lives& lives, const Badflux& server, const StoredPoints& waiting) {
-  const auto is_empty = [&] { return lives.spool().waiting().points() == 0; };
-  CHECK_MESSAGE(eventually(patience, is_empty), lives.tallyd().log());
+  CHECK_MESSAGE(is_emptied(lives.spool()), lives.tallyd().log());
   const StoredPoints stored = server.stored();
   check_has_all(stored, waiting);
   CHECK(stored.overwritten() == 0);
@@ -109,8 +108,7 @@ class WideLoad {
 void check_all_is_sent_in_the_end(Lives& lives, const Badflux& server, std::uint64_t lines) {
   const auto is_stored = [&] { return server.sum(hits_measurement) == static_cast<double>(lines); };
   CHECK_MESSAGE(eventually(patience, is_stored), lives.tallyd().log());
-  const auto is_empty = [&] { return lives.spool().waiting().points() == 0; };
-  CHECK(eventually(patience, is_empty));  // windows without hits too
+  CHECK(is_emptied(lives.spool()));
   lives.stop();
   const StoredPoints stored = server.stored();
   CHECK(stored.sum(hits_measurement) == static_cast<double>(lines));
@@ -134,8 +132,7 @@ TEST_CASE("kill -9 in an outage costs the open window only, and doubles nothing"
   lives.begin();
   influxd.start();
   CHECK_MESSAGE(all_is_stored(influxd, load), lives.tallyd().log());
-  const auto is_empty = [&] { return lives.spool().waiting().points() == 0; };
-  CHECK_MESSAGE(eventually(patience, is_empty), lives.tallyd().log());
+  CHECK_MESSAGE(is_emptied(lives.spool()), lives.tallyd().log());
   lives.stop();
   const StoredPoints stored = read_back(influxd);
   CHECK(stored.sum(hits_measurement) == static_cast<double>(load.lines()));
@@ -295,7 +292,7 @@ TEST_CASE("spool.when = always: new windows are not late for a backlog") {
     return server.sum(hits_measurement) == static_cast<double>(load.lines());
   };
   CHECK_MESSAGE(eventually(2 * patience, is_stored), lives.tallyd().log());
-  CHECK(eventually(patience, [&] { return lives.spool().waiting().points() == 0; }));
+  CHECK(is_emptied(lives.spool()));
   lives.stop();
   CHECK(server.sum(hits_measurement) == static_cast<double>(load.lines()));
   CHECK(server.sum("fault.now.count") == 3);
@@ -323,8 +320,7 @@ TEST_CASE("an outage at 20,000 lines a second loses nothing, and live windows st
     return server.sum(hits_measurement) == static_cast<double>(sender.lines());
   };
   CHECK_MESSAGE(eventually(patience, is_stored), lives.tallyd().log());
-  const auto is_empty = [&] { return lives.spool().waiting().points() == 0; };
-  CHECK(eventually(patience, is_empty));  // windows without hits too
+  CHECK(is_emptied(lives.spool()));
   lives.stop();
   const StoredPoints stored = server.stored();
   CHECK(stored.sum(hits_measurement) == static_cast<double>(sender.lines()));
@@ -346,7 +342,7 @@ TEST_CASE("an outage at 20,000 lines a second loses nothing, and live windows st
     worst = std::max(worst, request.at.time_since_epoch() + offset - window - 200ms);
   }
   CHECK(live > 5);
-  CHECK(requests.size() > 2 * live);  // the backlog was replayed beside them
+  CHECK(requests.size() > live + 20);  // the backlog was replayed beside them
   MESSAGE("the latest live window came " << worst / 1ms << " ms after its end");
   if (!is_sanitized) CHECK(worst <= 200ms);
 }
@@ -538,8 +534,7 @@ TEST_CASE("F39: a full spool drops the oldest, counts it exactly and keeps to it
   CHECK(most <= (16 << 20) + (8 << 20));
   server.listen();
   CHECK(eventually(patience, [&] { return server.sum("fault.newest.count") == 1; }));
-  const auto is_empty = [&] { return lives.spool().waiting().points() == 0; };
-  CHECK(eventually(patience, is_empty));
+  CHECK(is_emptied(lives.spool()));
   lives.tallyd().stop();
   const End end = end_of(lives.tallyd().log());
   const StoredPoints stored = server.stored();
@@ -669,8 +664,7 @@ TEST_CASE("F26: a line that makes the server fail is found among those on disk, 
     return server.stored().sum("tallyd.points.count", "count", {"state", "dead_lettered"}) == 1;
   };
   CHECK_MESSAGE(eventually(patience, is_dead), lives.tallyd().log());
-  const auto is_empty = [&] { return lives.spool().waiting().points() == 0; };
-  CHECK(eventually(patience, is_empty));  // windows without hits too
+  CHECK(is_emptied(lives.spool()));
   lives.stop();
   lives.check_points(server.stored());
   CHECK(occurrences(lives.spool().verb("dead"), "\n") == 1);

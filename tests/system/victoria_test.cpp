@@ -70,7 +70,7 @@ TEST_CASE("VictoriaMetrics: away for a while and back, it gets every window once
   victoria.start();
   load.run(400ms);
   CHECK_MESSAGE(all_is_stored(victoria, load), lives.tallyd().log());
-  CHECK(eventually(patience, [&] { return lives.spool().waiting().points() == 0; }));
+  CHECK(is_emptied(lives.spool()));
   lives.stop();
   CHECK(victoria.sum(hits_metric) == static_cast<double>(load.lines()));
 }
