@@ -42,11 +42,11 @@ class Suite:
         except RuntimeError as error:
             status, why = "failed", str(error)
         print(f"{WORDS[status]} {name}{': ' if why else ''}{why}", flush=True)
-        self._items.append((group, name, status))
+        self._items.append((group, name, status, " ".join(why.split()) if status == "failed" else ""))
 
     def finish(self):
         """The exit status."""
         if self._results:
             with self._results.open("a", encoding="utf-8") as results:
-                results.writelines(f"item\tclients\t{group}\t{name}\t{status}\n" for group, name, status in self._items)
-        return FAILED if any(status == "failed" for *_, status in self._items) else 0
+                results.writelines("\t".join(("item", "clients", *item)) + "\n" for item in self._items)
+        return FAILED if any(status == "failed" for _, _, status, _ in self._items) else 0
