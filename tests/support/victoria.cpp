@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "http_client.hpp"
+#include "json_value.hpp"
 
 namespace tally::testing {
 namespace {
@@ -70,6 +71,20 @@ std::vector<VictoriaMetrics::Sample> VictoriaMetrics::samples(std::string_view m
     sample.stamp_ms = std::strtoll(stamp.c_str(), nullptr, 10);
   }
   return samples;
+}
+
+std::vector<double> VictoriaMetrics::asked(std::string_view metricsql) const {
+  http_get(url() + "/internal/force_flush");
+  // Without nocache it does not look at the newest 30 s.
+  const HttpAnswer answer =
+      http_get(url() + "/api/v1/query?nocache=1&query=" + url_encoded(std::string(metricsql)));
+  REQUIRE_MESSAGE(answer.status == 200, answer.body);
+  std::vector<double> values;
+  const std::optional<JsonValue> answered = read_json(answer.body);
+  REQUIRE_MESSAGE(answered, answer.body);
+  for (const JsonValue& series : answered->member("data")->member("result")->items)
+    values.push_back(std::strtod(series.member("value")->items.at(1).text.c_str(), nullptr));
+  return values;
 }
 
 double VictoriaMetrics::sum(std::string_view metric) const {

@@ -35,6 +35,8 @@ class VictoriaMetrics {
   /// All samples of a metric, as stored.
   std::vector<Sample> samples(std::string_view metric) const;
   double sum(std::string_view metric) const;
+  /// What a MetricsQL query gives now: a value of each series.
+  std::vector<double> asked(std::string_view metricsql) const;
 
   std::uint16_t port() const { return port_.number(); }
   std::string url() const { return "http://127.0.0.1:" + std::to_string(port()); }
