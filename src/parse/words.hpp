@@ -12,6 +12,10 @@
 
 #include "tally/sample.hpp"
 
+#if defined(__SSE2__) && !defined(TALLY_NO_SIMD)
+#include <emmintrin.h>
+#endif
+
 namespace tally {
 
 /// What a type stands for; nothing if it is none. Case matters.
@@ -43,6 +47,28 @@ inline bool is_silent_field(std::string_view field) {
 inline constexpr std::array<double, 16> powers_of_ten = {
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
 
+/// The number of eight digits, each a byte of 0 to 9, the first one lowest: neighbours become
+/// numbers of four digits, and these of eight.
+inline double number_of(std::uint64_t digits) {
+#if defined(__SSE2__) && !defined(TALLY_NO_SIMD)
+  // A third of the instructions less than below: two halves of up to 9999, and the last sum is
+  // exact in doubles.
+  __m128i words = _mm_cvtsi64_si128(static_cast<long long>(digits));
+  words = _mm_unpacklo_epi8(words, _mm_setzero_si128());
+  words = _mm_madd_epi16(words, _mm_setr_epi16(1000, 100, 10, 1, 1000, 100, 10, 1));
+  words = _mm_madd_epi16(_mm_packs_epi32(words, words), _mm_set1_epi16(1));
+  const __m128d halves = _mm_mul_pd(_mm_cvtepi32_pd(words), _mm_setr_pd(10000, 1));
+  return _mm_cvtsd_f64(_mm_add_sd(halves, _mm_unpackhi_pd(halves, halves)));
+#else
+  constexpr std::uint64_t pairs = 0x000000ff000000ff;
+  digits = digits * 10 + (digits >> 8);
+  digits = ((digits & pairs) * (100 + (1000000ULL << 32)) +
+            (digits >> 16 & pairs) * (1 + (10000ULL << 32))) >>
+           32;
+  return static_cast<double>(static_cast<std::uint32_t>(digits));
+#endif
+}
+
 /// Reads digits with at most one point, 1 to 8 bytes in all, and all at once. Refuses anything
 /// else, as `parse_short_decimal` does. REQUIRES: eight bytes may be read at `at`.
 inline bool read_eight(const char* at, std::size_t size, double& value) {
@@ -64,13 +90,7 @@ inline bool read_eight(const char* at, std::size_t size, double& value) {
     digits = (digits & before) << 8 | (digits & ~(before | std::uint64_t{0xff} << place));
     fraction = 7 - place / 8;
   }
-  // Neighbours become numbers of two digits, of four, of eight.
-  constexpr std::uint64_t pairs = 0x000000ff000000ff;
-  digits = digits * 10 + (digits >> 8);
-  digits = ((digits & pairs) * (100 + (1000000ULL << 32)) +
-            (digits >> 16 & pairs) * (1 + (10000ULL << 32))) >>
-           32;
-  value = static_cast<double>(static_cast<std::uint32_t>(digits));
+  value = number_of(digits);
   if (fraction > 0) value /= powers_of_ten[fraction];
   return true;
 }

@@ -11,6 +11,7 @@
 
 #include "guarded_buffer.hpp"
 #include "naive_text.hpp"
+#include "parse/words.hpp"
 #include "tally/parse.hpp"
 
 using namespace tally;
@@ -215,4 +216,28 @@ TEST_CASE("number: any short text of number-like bytes is judged as the grammar 
     CAPTURE(text);
     REQUIRE(agrees_with_naive(text));
   }
+}
+
+TEST_CASE("number: eight bytes at once are read as one by one, whatever stands behind them") {
+  std::mt19937_64 random(3);
+  static constexpr char bytes[] = "0123456789012345678901234567899.-+e :|\x2f\x3a\xb0\xff";
+  std::size_t read = 0, refused = 0;
+  for (int i = 0; i < 200'000; ++i) {
+    const std::size_t size = 1 + random() % 8;
+    std::string text(8, '0');
+    // Of two in three the number is digits, perhaps with a point.
+    const bool is_number = random() % 3 != 0;
+    for (std::size_t at = 0; at < 8; ++at)
+      text[at] = bytes[random() % (is_number && at < size ? 31 : sizeof bytes - 1)];
+    if (is_number && random() % 2 == 0) text[random() % size] = '.';
+    CAPTURE(text);
+    CAPTURE(size);
+    double expected = 0, value = 0;
+    const bool is_read = parse_short_decimal({text.data(), size}, expected);
+    REQUIRE(read_eight(text.data(), size, value) == is_read);
+    if (is_read) REQUIRE(value == expected);
+    ++(is_read ? read : refused);
+  }
+  CHECK(read > 50'000);
+  CHECK(refused > 50'000);
 }
