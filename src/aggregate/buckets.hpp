@@ -17,14 +17,16 @@
 // faults. So a batch of packets pays for its own new series only.
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
 #include <utility>
 
-#if defined(__SSE2__) && !defined(TALLY_NO_SIMD)
-#include <emmintrin.h>
+#if defined(__x86_64__) && !defined(TALLY_NO_SIMD)
+#include <immintrin.h>
+#define TALLY_X86_BUCKETS 1
 #endif
 
 namespace tally {
@@ -40,7 +42,7 @@ struct alignas(64) Bucket {
 
   /// One bit for each slot with this hash; of free ones too, if it is 0.
   unsigned equal(std::uint32_t wanted) const {
-#if defined(__SSE2__) && !defined(TALLY_NO_SIMD)
+#ifdef TALLY_X86_BUCKETS
     const __m128i value = _mm_set1_epi32(static_cast<int>(wanted));
     const auto half = [&](std::size_t at) {
       const __m128i hashes = _mm_load_si128(reinterpret_cast<const __m128i*>(hash + at));
@@ -54,8 +56,21 @@ struct alignas(64) Bucket {
     return mask;
 #endif
   }
+#ifdef TALLY_X86_BUCKETS
+  /// The same for processors that have AVX2, in three instructions for nine.
+  [[gnu::target("avx2"), gnu::always_inline]] unsigned equal_by_avx2(std::uint32_t wanted) const {
+    const __m256i value = _mm256_set1_epi32(static_cast<int>(wanted));
+    const __m256i hashes = _mm256_load_si256(reinterpret_cast<const __m256i*>(hash));
+    const __m256i same = _mm256_cmpeq_epi32(hashes, value);
+    return static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(same)));
+  }
+#endif
   bool is_full() const {
     return cell[slots - 1] != 0;
+  }
+  /// What the first of these slots holds; 0 if there is none.
+  [[gnu::always_inline]] std::uint32_t number_at(unsigned mask) const {
+    return mask == 0 ? 0 : cell[std::countr_zero(mask)];
   }
   std::size_t first_free() const {
     std::size_t at = 0;

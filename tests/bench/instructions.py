@@ -39,7 +39,8 @@ def instructions(program, stage, workload):
 def machine():
     compiler = subprocess.run(["g++", "-dumpfullversion"], capture_output=True, text=True, check=True).stdout.strip()
     flags = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    return f"g++ {compiler}, {'avx2' if ' avx2 ' in flags and ' bmi1 ' in flags else 'sse2'}"
+    has_all = all(f" {each} " in flags for each in ("aes", "avx2", "bmi1"))
+    return f"g++ {compiler}, {'avx2' if has_all else 'sse2'}"
 
 
 def main():

@@ -14,6 +14,12 @@ using tally::Buckets;
 
 namespace {
 
+#ifdef TALLY_X86_BUCKETS
+[[gnu::target("avx2")]] unsigned equal_by_avx2(const Bucket& bucket, std::uint32_t wanted) {
+  return bucket.equal_by_avx2(wanted);
+}
+#endif
+
 // The numbers in slots with this hash, as the table looks for them.
 std::vector<std::uint32_t> found(const Buckets& buckets, std::uint64_t hash) {
   std::vector<std::uint32_t> numbers;
@@ -168,3 +174,16 @@ TEST_CASE("buckets: room that was expected is there, and what a burst left is gi
   buckets.reserve(1000);  // there is room
   CHECK(buckets.capacity() == large);
 }
+
+#ifdef TALLY_X86_BUCKETS
+TEST_CASE("buckets: slots compared by AVX2 are the same") {
+  if (__builtin_cpu_supports("avx2") == 0) return;
+  std::mt19937 random(5);
+  for (int i = 0; i < 10'000; ++i) {
+    Bucket bucket{};
+    for (std::uint32_t& hash : bucket.hash) hash = 0x7ffffffeU + random() % 4;
+    for (std::uint32_t wanted = 0x7ffffffeU; wanted < 0x80000003U; ++wanted)
+      REQUIRE(equal_by_avx2(bucket, wanted) == bucket.equal(wanted));
+  }
+}
+#endif

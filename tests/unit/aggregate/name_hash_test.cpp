@@ -11,6 +11,9 @@
 using tally::is_equal;
 using tally::NameHash;
 using tally::testing::GuardedBuffer;
+#ifdef TALLY_X86_HASH
+using tally::AesHash;
+#endif
 
 namespace {
 
@@ -25,8 +28,25 @@ std::string name_of(std::size_t size) {
 
 }  // namespace
 
-TEST_CASE("name hash: every byte of a name of any length counts, and none beside it is read") {
-  const NameHash hash(7);
+template <class Hash>
+bool is_possible() {
+  return true;
+}
+#ifdef TALLY_X86_HASH
+template <>
+bool is_possible<AesHash>() {
+  return AesHash::is_possible();
+}
+#define HASHES NameHash, AesHash
+#else
+#define HASHES NameHash
+#endif
+
+TEST_CASE_TEMPLATE(
+    "name hash: every byte of a name of any length counts, and none beside it is read", Hash,
+    HASHES) {
+  if (!is_possible<Hash>()) return;
+  const Hash hash(7);
   for (std::size_t size = 0; size <= longest; ++size) {
     CAPTURE(size);
     const std::string name = name_of(size);
@@ -45,11 +65,13 @@ TEST_CASE("name hash: every byte of a name of any length counts, and none beside
   }
 }
 
-TEST_CASE("name hash: kind, length and seed tell names apart that have the same bytes") {
+TEST_CASE_TEMPLATE("name hash: kind, length and seed tell names apart that have the same bytes",
+                   Hash, HASHES) {
+  if (!is_possible<Hash>()) return;
   std::set<std::uint64_t> seen;
   std::size_t asked = 0;
   for (const std::uint64_t seed : {0U, 1U, 7U}) {
-    const NameHash hash(seed);
+    const Hash hash(seed);
     for (std::uint64_t kind = 0; kind < 6; ++kind) {
       for (std::size_t size = 0; size <= longest; ++size, ++asked)
         seen.insert(hash(std::string(size, 'a'), kind << 8));
@@ -60,8 +82,10 @@ TEST_CASE("name hash: kind, length and seed tell names apart that have the same 
   CHECK(seen.size() == asked);
 }
 
-TEST_CASE("name hash: the low bits spread names that differ in a number only") {
-  const NameHash hash(7);
+TEST_CASE_TEMPLATE("name hash: the low bits spread names that differ in a number only", Hash,
+                   HASHES) {
+  if (!is_possible<Hash>()) return;
+  const Hash hash(7);
   constexpr std::size_t names = 1 << 16, places = 1 << 13;  // 8 a place
   for (const char* prefix : {"a", "service.hits.", "a.service.of.some.length.requests."}) {
     CAPTURE(prefix);
