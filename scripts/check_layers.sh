@@ -29,16 +29,17 @@ tools_core='(columns|dashboard|dashboard_query|event_stream|json_view|packet|pca
 layers=(
   "include/tally/.*                 $std|$contracts"
   "src/base/gzip\..*                $pure|\"base/.*\"|<isa-l/igzip_lib\.h>"
+  "src/base/simd\..*                <[a-z]+intrin\.h>"
   "src/base/.*                      $pure|\"base/.*\"|<arpa/inet\.h>"  # inet_pton: text to bytes
-  "src/parse/.*                     $pure|\"parse/.*\"|<[a-z]+intrin\.h>"
-  "src/aggregate/.*                 $pure|\"aggregate/.*\"|<xxhash\.h>|<[a-z]+intrin\.h>"
+  "src/parse/.*                     $pure|\"parse/.*\"|\"base/simd\.hpp\""
+  "src/aggregate/.*                 $pure|\"aggregate/.*\"|<xxhash\.h>|\"base/simd\.hpp\""
   "src/flush/.*                     $pure|\"flush/.*\""
   "src/encode/.*                    $pure|\"encode/.*\""
   "src/config/.*                    $pure|\"config/.*\"|<toml\+\+/toml\.h>|<arpa/inet\.h>"  # inet_pton: text to bytes
   "src/deliver/known_series\..*     $pure|\"deliver/$deliver_core\.hpp\"|<xxhash\.h>"
   "src/deliver/$deliver_core\..*   $pure|\"deliver/$deliver_core\.hpp\""
   "src/posix/.*                     $std|$posix|$own|<(link|malloc)\.h>"
-  "src/spool/crc32c\..*             $pure|\"spool/$spool_core\.hpp\"|<[a-z]+intrin\.h>"
+  "src/spool/crc32c\..*             $pure|\"spool/$spool_core\.hpp\"|\"base/simd\.hpp\""
   "src/spool/$spool_core\..*       $pure|\"spool/$spool_core\.hpp\""
   "src/spool/.*                     $shell|\"spool/.*\"|\"base/gzip\.hpp\""
   "src/uv/.*                        $std|$own|\"uv/.*\"|<uv\.h>"

@@ -24,10 +24,7 @@
 #include <memory>
 #include <utility>
 
-#if defined(__x86_64__) && !defined(TALLY_NO_SIMD)
-#include <immintrin.h>
-#define TALLY_X86_BUCKETS 1
-#endif
+#include "base/simd.hpp"
 
 namespace tally {
 
@@ -42,7 +39,7 @@ struct alignas(64) Bucket {
 
   /// One bit for each slot with this hash; of free ones too, if it is 0.
   unsigned equal(std::uint32_t wanted) const {
-#ifdef TALLY_X86_BUCKETS
+#ifdef TALLY_X86
     const __m128i value = _mm_set1_epi32(static_cast<int>(wanted));
     const auto half = [&](std::size_t at) {
       const __m128i hashes = _mm_load_si128(reinterpret_cast<const __m128i*>(hash + at));
@@ -56,7 +53,7 @@ struct alignas(64) Bucket {
     return mask;
 #endif
   }
-#ifdef TALLY_X86_BUCKETS
+#ifdef TALLY_X86
   /// The same for processors that have AVX2, in three instructions for nine.
   [[gnu::target("avx2"), gnu::always_inline]] unsigned equal_by_avx2(std::uint32_t wanted) const {
     const __m256i value = _mm256_set1_epi32(static_cast<int>(wanted));

@@ -7,10 +7,7 @@
 #include <cstring>
 #include <string_view>
 
-#if defined(__x86_64__) && !defined(TALLY_NO_SIMD)
-#include <immintrin.h>
-#define TALLY_X86_HASH 1
-#endif
+#include "base/simd.hpp"
 
 namespace tally {
 
@@ -78,7 +75,7 @@ class NameHash {
   std::uint64_t second_;
 };
 
-#ifdef TALLY_X86_HASH
+#ifdef TALLY_X86
 /// Another one, by the rounds of AES that processors have, in the manner of aHash (Tom Kaitchuck,
 /// 2019): half of the instructions. Two rounds, after which each byte has changed all others, lie
 /// between any two blocks of a name, and three behind the last: with two, four bytes of the hash
@@ -143,7 +140,7 @@ class AesHash {
 /// memcmp as it is called costs more than it compares.
 [[gnu::always_inline]] inline bool is_equal(const char* a, const char* b, std::size_t size) {
   if (size >= 16) [[likely]] {
-#ifdef TALLY_X86_HASH
+#ifdef TALLY_X86
     const auto same = [a, b](std::size_t at) {
       return _mm_cmpeq_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(a + at)),
                             _mm_loadu_si128(reinterpret_cast<const __m128i*>(b + at)));

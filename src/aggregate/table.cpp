@@ -309,7 +309,7 @@ struct Table::Impl {
   // The kind is part of it, so that a counter and a timer of one name lie apart.
   static std::uint64_t salt_of(Kind kind) { return static_cast<std::uint64_t>(kind) << 8; }
   std::uint64_t hash_of(Kind kind, std::string_view name) const {
-#ifdef TALLY_X86_HASH
+#ifdef TALLY_X86
     if (has_aes) return hash_by_aes(name, salt_of(kind));
 #endif
     return hash_by_words(name, salt_of(kind));
@@ -328,7 +328,7 @@ struct Table::Impl {
       prefetch(line.candidate);
     }
   }
-#ifdef TALLY_X86_HASH
+#ifdef TALLY_X86
   // The same with what newer processors have: workloads B and E take a twelfth less. Written out,
   // for what is inlined into a function of this target must be of the same.
   [[gnu::target("aes,avx2,bmi")]] void look_up_by_aes(std::span<ScannedLine> lines) const {
@@ -523,7 +523,7 @@ struct Table::Impl {
 
   const TableRules& rules;
   const NameHash hash_by_words;
-#ifdef TALLY_X86_HASH
+#ifdef TALLY_X86
   const AesHash hash_by_aes{rules.hash_seed};
   const bool has_aes = AesHash::is_possible();
 #endif
@@ -551,7 +551,7 @@ Added Table::add(const Sample& sample, std::span<const Tag> tags, const Hearing&
 }
 
 void Table::look_up(std::span<ScannedLine> lines) const {
-#ifdef TALLY_X86_HASH
+#ifdef TALLY_X86
   if (impl_->has_aes) return impl_->look_up_by_aes(lines);
 #endif
   impl_->look_up(lines);

@@ -3,10 +3,7 @@
 #include <array>
 #include <bit>
 
-#if defined(__x86_64__) && !defined(TALLY_NO_SIMD)
-#include <immintrin.h>
-#define TALLY_X86 1
-#endif
+#include "base/simd.hpp"
 
 namespace tally {
 namespace {

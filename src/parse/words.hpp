@@ -10,11 +10,8 @@
 #include <optional>
 #include <string_view>
 
+#include "base/simd.hpp"
 #include "tally/sample.hpp"
-
-#if defined(__SSE2__) && !defined(TALLY_NO_SIMD)
-#include <emmintrin.h>
-#endif
 
 namespace tally {
 
@@ -50,7 +47,7 @@ inline constexpr std::array<double, 16> powers_of_ten = {
 /// The number of eight digits, each a byte of 0 to 9, the first one lowest: neighbours become
 /// numbers of four digits, and these of eight.
 inline double number_of(std::uint64_t digits) {
-#if defined(__SSE2__) && !defined(TALLY_NO_SIMD)
+#ifdef TALLY_X86
   // A third of the instructions less than below: two halves of up to 9999, and the last sum is
   // exact in doubles.
   __m128i words = _mm_cvtsi64_si128(static_cast<long long>(digits));

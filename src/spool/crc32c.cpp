@@ -4,10 +4,7 @@
 #include <cstddef>
 #include <cstring>
 
-#if defined(__x86_64__) && !defined(TALLY_NO_SIMD)
-#include <nmmintrin.h>
-#define TALLY_HAS_CRC32 1
-#endif
+#include "base/simd.hpp"
 
 namespace tally {
 namespace {
@@ -52,7 +49,7 @@ std::uint32_t add_word(std::uint32_t remainder, const char* bytes) {
   return sum;
 }
 
-#ifdef TALLY_HAS_CRC32
+#ifdef TALLY_X86
 __attribute__((target("sse4.2"))) std::uint32_t by_instruction(std::string_view bytes,
                                                                std::uint32_t before) {
   std::uint64_t remainder = ~before;
@@ -79,7 +76,7 @@ std::uint32_t crc32c_by_table(std::string_view bytes, std::uint32_t before) {
 }
 
 std::uint32_t crc32c(std::string_view bytes, std::uint32_t before) {
-#ifdef TALLY_HAS_CRC32
+#ifdef TALLY_X86
   if (__builtin_cpu_supports("sse4.2")) return by_instruction(bytes, before);
 #endif
   return crc32c_by_table(bytes, before);

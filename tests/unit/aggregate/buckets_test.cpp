@@ -14,7 +14,7 @@ using tally::Buckets;
 
 namespace {
 
-#ifdef TALLY_X86_BUCKETS
+#ifdef TALLY_X86
 [[gnu::target("avx2")]] unsigned equal_by_avx2(const Bucket& bucket, std::uint32_t wanted) {
   return bucket.equal_by_avx2(wanted);
 }
@@ -175,7 +175,7 @@ TEST_CASE("buckets: room that was expected is there, and what a burst left is gi
   CHECK(buckets.capacity() == large);
 }
 
-#ifdef TALLY_X86_BUCKETS
+#ifdef TALLY_X86
 TEST_CASE("buckets: slots compared by AVX2 are the same") {
   if (__builtin_cpu_supports("avx2") == 0) return;
   std::mt19937 random(5);

@@ -11,7 +11,7 @@
 using tally::is_equal;
 using tally::NameHash;
 using tally::testing::GuardedBuffer;
-#ifdef TALLY_X86_HASH
+#ifdef TALLY_X86
 using tally::AesHash;
 #endif
 
@@ -32,7 +32,7 @@ template <class Hash>
 bool is_possible() {
   return true;
 }
-#ifdef TALLY_X86_HASH
+#ifdef TALLY_X86
 template <>
 bool is_possible<AesHash>() {
   return AesHash::is_possible();
