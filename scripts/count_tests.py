@@ -37,7 +37,7 @@ def output_of(test):
 
 def count_test(test):
     """The items of one program: doctest's own counts, or one for a program without them."""
-    found = DOCTEST.search(COLOUR.sub("", test.get("stdout") or ""))
+    found = DOCTEST.search(output_of(test))
     status = STATUS.get(test["result"], "failed")
     if not found:
         return Counter({status: 1})

@@ -155,7 +155,7 @@ std::size_t Scanner::read_short(std::span<ScannedLine> lines) {
         kind = static_cast<std::uint8_t>(Kind::timer);
         ++at;
       }
-      if (text[pipe] != '|' || at > size) break;
+      if (text[pipe] != '|') break;
       if (at < size && text[at] != '\n') {
         const std::size_t tags = at + 2;
         const bool has_tags =
